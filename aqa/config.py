@@ -1,0 +1,272 @@
+"""One experiment: data set, declared feature origin, model and training recipe.
+
+YAML becomes frozen, validated objects once. Every default lives here; an unknown key or a wrong
+type is an AqaError that names the key and the file.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from aqa.errors import AqaError
+
+# What the published configurations of each data set say (DESIGN.md section 6, "Reference
+# training"); filled in where `recipe: paper` leaves them open.
+_PUBLISHED: dict[str, dict[str, float | None]] = {
+    "fisv": {"query_count": 136, "clip_count": 136, "query_std": 5.0, "batch_size": 32},
+    "rg": {"query_count": 68, "clip_count": 68, "query_std": 2.0, "batch_size": 48},
+    "logo": {"query_count": 48, "clip_count": None, "query_std": 0.5, "batch_size": 48},
+}
+DEFAULT_SCORES = {"fisv": "pcs", "rg": "total", "logo": "total", "csv": "score"}
+DEFAULT_RANGES = {"fisv": (0.0, 43.0), "rg": (0.0, 25.0), "logo": (0.0, 100.0)}
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatasetConfig(_Section):
+    """Which labels and features. Paths are relative to the data root unless absolute."""
+
+    kind: Literal["logo", "fisv", "rg", "csv"]
+    score: str | None = None  # fisv: tes, pcs; rg: total, difficulty, execution; csv: its name
+    apparatus: Literal["Ball", "Clubs", "Hoop", "Ribbon"] | None = None  # rg only
+    features: Path | None = None  # folder of feature files; None: where the layout has it
+    labels: Path | None = None  # label file or the folder that holds it
+    score_range: tuple[float, float] | None = None  # None: of the data set; csv: of its scores
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DatasetConfig:
+        scores = {
+            "fisv": ("tes", "pcs"),
+            "rg": ("total", "difficulty", "execution"),
+            "logo": ("total",),
+        }
+        allowed = scores.get(self.kind)
+        if allowed and self.score is not None and self.score not in allowed:
+            raise ValueError(f"score {self.score!r}: {self.kind} has {', '.join(allowed)}")
+        if (self.kind == "rg") != (self.apparatus is not None):
+            raise ValueError("apparatus must be given for kind rg, and for no other")
+        if self.score_range and not self.score_range[0] < self.score_range[1]:
+            raise ValueError(f"score_range {list(self.score_range)}: expected [lowest, highest]")
+        return self
+
+    @property
+    def score_name(self) -> str:
+        return self.score or DEFAULT_SCORES[self.kind]
+
+
+class FeaturesConfig(_Section):
+    """The declared origin of features that have no provenance of their own."""
+
+    backbone: str
+    weights: str
+    weights_digest: str | None = None
+    protocol: str
+
+
+class ClipModelConfig(_Section):
+    """One query per clip of the video, made from the clip: batch-independent, masked padding."""
+
+    queries: Literal["clips"] = "clips"
+    width: Count = 256
+    layers: Count = 2
+    heads: Count = 4
+    feedforward: Count = 512
+    head_widths: tuple[Count, Count] = (256, 128)
+    dropout: Rate = 0.3
+    attention_dropout: Rate = 0.0  # without it attention stays fused on CPUs while training
+
+
+class PublishedModelConfig(_Section):
+    """Q queries, learned or drawn anew, as published (BMVC 2024)."""
+
+    queries: Literal["learned"] = "learned"
+    query_count: Count = 136
+    query_std: NotNegative = 1.0  # 1: learned queries; else drawn from N(0, query_std^2)
+    position_encoding: Literal["no", "query_pe", "memory_pe", "query_memory_pe"] = "query_pe"
+    clip_count: Count | None = None  # videos are cut or zero-padded to it; None: as they are
+    width: Count | None = None  # None: that of the features, without a projection
+    layers: Count = 2
+    heads: Count = 4
+    feedforward: Count = 1024
+    head_widths: tuple[Count, Count] = (512, 256)
+    dropout: Rate = 0.7
+    attention_dropout: Rate = 0.7
+
+
+ModelConfig = ClipModelConfig | PublishedModelConfig
+
+
+class HonestTraining(_Section):
+    """Deterministic, whole videos, no look at the evaluation split, last epoch."""
+
+    recipe: Literal["honest"] = "honest"
+    epochs: Count = 30
+    batch_size: Count = 16
+    learning_rate: Positive = 5e-4
+    weight_decay: NotNegative = 0.05
+    warmup_share: Rate = 0.1  # share of the steps with a rising rate, before the cosine
+    weight_average: Rate = 0.99  # decay per step of the averaged weights that are kept
+    gradient_clip: Positive = 1.0
+    score_loss: NotNegative = 1.0  # squared error in variances of the training scores
+    correlation_loss: NotNegative = 1.0  # 1 - Pearson's correlation within the batch
+    attention_loss: NotNegative = 1.0
+
+
+class PaperTraining(_Section):
+    """As published: the epoch is chosen on the evaluation split, and every number says so."""
+
+    recipe: Literal["paper"] = "paper"
+    epochs: Count = 1000
+    batch_size: Count = 32
+    learning_rate: Positive = 1e-4
+    weight_decay: NotNegative = 1e-5
+    decay_every_steps: Count = 400
+    decay_factor: Positive = 0.1
+    prediction_noise: NotNegative = 0.05
+    attention_loss: NotNegative = 1.0
+
+
+TrainingConfig = HonestTraining | PaperTraining
+
+
+class ExperimentConfig(_Section):
+    name: str = "experiment"
+    dataset: DatasetConfig
+    features: FeaturesConfig | None = None
+    model: Annotated[ModelConfig, Field(discriminator="queries")] = ClipModelConfig()
+    training: Annotated[TrainingConfig, Field(discriminator="recipe")] = HonestTraining()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_choices(cls, content: Any) -> Any:
+        """Name the two choices that may be left out, and what the paper says about the rest."""
+        if not isinstance(content, dict):
+            return content
+        model = content.get("model") or {}
+        training = content.get("training") or {}
+        if not (isinstance(model, dict) and isinstance(training, dict)):
+            return content
+        training = {"recipe": "honest", **training}
+        paper = training["recipe"] == "paper"
+        model = {"queries": "learned" if paper else "clips", **model}
+        dataset = content.get("dataset")
+        published = _PUBLISHED.get(dataset.get("kind", "")) if isinstance(dataset, dict) else None
+        if paper and published:
+            training.setdefault("batch_size", published["batch_size"])
+            for key in ("query_count", "clip_count", "query_std"):
+                if model["queries"] == "learned":
+                    model.setdefault(key, published[key])
+        return {**content, "model": model, "training": training}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExperimentConfig:
+        if self.training.recipe == "paper" and self.model.queries != "learned":
+            raise ValueError("training.recipe paper trains model.queries learned only")
+        if self.model.width and self.model.width % self.model.heads:
+            raise ValueError(
+                f"model.width {self.model.width} is no multiple of its {self.model.heads} heads"
+            )
+        return self
+
+
+def config_folder() -> Path:
+    """The shipped experiments: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).resolve().parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def config_names() -> list[str]:
+    return sorted(path.stem for path in config_folder().glob("*.yaml"))
+
+
+def load_config(
+    name_or_path: str | Path, overrides: list[str] | tuple[str, ...] = ()
+) -> ExperimentConfig:
+    """Read a shipped experiment by name, or a YAML file; overrides are "section.key=value"."""
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        path = config_folder() / f"{name_or_path}.yaml"
+        if not path.is_file():
+            raise AqaError(
+                f"{name_or_path} is neither a config file nor a shipped experiment "
+                f"({', '.join(config_names())})"
+            )
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AqaError(f"{path} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise AqaError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise AqaError(f"{path}: expected sections dataset, model, training; got {content!r}")
+    content.setdefault("name", path.stem)
+    for override in overrides:
+        _override(content, override)
+    return parse_config(content, str(path))
+
+
+def parse_config(content: dict[str, Any], where: str = "config") -> ExperimentConfig:
+    """A mapping as read from YAML or from a checkpoint -> config; ``where`` opens the message."""
+    try:
+        return ExperimentConfig.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(_explain(dict(problem)) for problem in error.errors())
+        raise AqaError(f"{where}: {problems}") from None
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    key, sign, value = override.partition("=")
+    parts = key.strip().split(".")
+    if not sign or not all(parts):
+        raise AqaError(f"--set {override}: expected key=value, such as training.epochs=10")
+    for part in parts[:-1]:
+        if not isinstance(content.get(part), dict):
+            content[part] = {}
+        content = content[part]
+    try:
+        content[parts[-1]] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise AqaError(f"--set {override}: {' '.join(str(error).split())}") from error
+
+
+_SECTIONS: dict[str, tuple[type[_Section], ...]] = {
+    "": (ExperimentConfig,),
+    "dataset": (DatasetConfig,),
+    "features": (FeaturesConfig,),
+    "clips": (ClipModelConfig,),
+    "learned": (PublishedModelConfig,),
+    "honest": (HonestTraining,),
+    "paper": (PaperTraining,),
+}
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    """One pydantic error as "training.epoch: unknown key, did you mean epochs?"."""
+    location = [str(part) for part in problem["loc"]]
+    # Pydantic puts the tag of a union (model.clips.width) into the path; the file has none.
+    key = ".".join(part for i, part in enumerate(location) if not (i == 1 and part in _SECTIONS))
+    if problem["type"] == "extra_forbidden":
+        section = location[-2] if len(location) > 1 else ""
+        known = sorted(set().union(*(kind.model_fields for kind in _SECTIONS.get(section, ()))))
+        close = difflib.get_close_matches(location[-1], known, n=1)
+        advice = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+        return f"{key}: unknown key, {advice}"
+    if problem["type"] == "missing":
+        return f"{key}: missing"
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message[0].lower()}{message[1:]}, got {problem['input']!r}"

@@ -1,0 +1,184 @@
+"""Labels joined with feature files, checked as a whole before any work starts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from aqa.config import DEFAULT_RANGES, DatasetConfig, ExperimentConfig
+from aqa.errors import AqaError, listing
+from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.layouts import (
+    Label,
+    Labels,
+    find_layout,
+    find_logo,
+    read_csv_labels,
+    read_logo_labels,
+    read_text_labels,
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    id: str
+    score: float  # in score units
+    features_path: Path
+
+
+@dataclass(frozen=True)
+class AqaDataset:
+    name: str
+    score_name: str
+    score_range: tuple[float, float]  # in score units; the network works in [0, 1] of it
+    train: tuple[Example, ...]
+    test: tuple[Example, ...]
+    origin: FeatureOrigin | None = None
+    notes: tuple[str, ...] = ()  # lines for the user
+
+    def split(self, name: str) -> tuple[Example, ...]:
+        if name not in ("train", "test"):
+            raise AqaError(f"split {name!r}: there are train and test")
+        examples = self.train if name == "train" else self.test
+        if not examples:
+            raise AqaError(f"{self.name} has no {name} videos")
+        return examples
+
+    def with_split(self, train: Iterable[Example], test: Iterable[Example]) -> AqaDataset:
+        return replace(self, train=tuple(train), test=tuple(test))
+
+
+def load_dataset(
+    config: ExperimentConfig,
+    data_root: str | Path | None = None,
+    *,
+    features: str | Path | None = None,
+    labels: str | Path | None = None,
+) -> AqaDataset:
+    """Read labels and find feature files as the config says; ``features``, ``labels`` win over it.
+
+    Every labelled video without features, split entry without label, video given twice and score
+    out of range is named in one AqaError.
+    """
+    dataset = config.dataset
+    root = Path(data_root) if data_root is not None else Path()
+    features_folder = Path(features) if features else _below(root, dataset.features)
+    labels_path = Path(labels) if labels else _below(root, dataset.labels)
+    for path in (features_folder, labels_path):
+        if path is not None and not path.exists():
+            raise AqaError(f"{path}: no such file or folder")
+    features_folder, found = _locate(dataset, root, features_folder, labels_path)
+    folder = FeatureFolder(features_folder)
+    train, test = ([_normal(label, folder) for label in part] for part in (found.train, found.test))
+    given_range = dataset.score_range or DEFAULT_RANGES.get(dataset.kind)
+    _check(folder, train + test, given_range, found.source)
+    origin, notes = _origin(config, folder)
+    unused = set(folder.ids()) - {label.video_id for label in train + test}
+    if unused:
+        notes.append(f"{len(unused)} feature files in {folder.folder} have no label and are unused")
+    if not test:
+        notes.append(f"{found.source} names no test videos: everything is training data")
+
+    def examples(part: list[Label]) -> tuple[Example, ...]:
+        return tuple(
+            Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id))
+            for label in part
+        )
+
+    return AqaDataset(
+        name=f"{dataset.kind}-{dataset.apparatus.lower()}" if dataset.apparatus else dataset.kind,
+        score_name=dataset.score_name,
+        score_range=given_range or _range_of(train or test),
+        train=examples(train),
+        test=examples(test),
+        origin=origin,
+        notes=tuple(notes),
+    )
+
+
+def _below(root: Path, path: Path | None) -> Path | None:
+    return None if path is None else root / path.expanduser()
+
+
+def _locate(
+    dataset: DatasetConfig, root: Path, features: Path | None, labels: Path | None
+) -> tuple[Path, Labels]:
+    if dataset.kind == "csv":
+        if features is None or labels is None:
+            raise AqaError("own data needs a labels file (id,score[,split]) and a features folder")
+        return features, read_csv_labels(labels)
+    if dataset.kind == "logo":
+        features, folder = find_logo(root, features, labels)
+        return features, read_logo_labels(folder)
+    features, folder = find_layout(dataset.kind, dataset.apparatus, root, features, labels)
+    score = dataset.score_name
+    return features, read_text_labels(dataset.kind, score, dataset.apparatus, folder)
+
+
+def _normal(label: Label, folder: FeatureFolder) -> Label:
+    """An id may be written as the path of a video or of a feature file: reduce it to the id."""
+    written = PurePath(label.video_id)
+    for candidate in (label.video_id, written.with_suffix("").as_posix(), written.stem):
+        if _has_features(folder, candidate):
+            return Label(candidate, label.score)
+    return label
+
+
+def _range_of(labels: list[Label]) -> tuple[float, float]:
+    scores = [label.score for label in labels if label.score is not None]
+    return min(scores), max(scores)
+
+
+def _check(
+    folder: FeatureFolder,
+    labels: list[Label],
+    score_range: tuple[float, float] | None,
+    source: Path,
+) -> None:
+    if not labels:
+        raise AqaError(f"{source}: no labelled videos")
+    low, high = score_range or (float("-inf"), float("inf"))
+    twice = [name for name, count in Counter(la.video_id for la in labels).items() if count > 1]
+    unlabelled = [label.video_id for label in labels if label.score is None]
+    missing = [la.video_id for la in labels if not _has_features(folder, la.video_id)]
+    outside = [
+        f"{label.video_id} ({label.score:g})"
+        for label in labels
+        if label.score is not None and not low <= label.score <= high
+    ]
+    problems = [
+        f"{len(items)} {what}: {listing(items)}"
+        for what, items in (
+            (f"without a feature file in {folder.folder}", list(dict.fromkeys(missing))),
+            ("without a score", unlabelled),
+            ("given twice", twice),
+            (f"with a score outside {low:g} to {high:g}", outside),
+        )
+        if items
+    ]
+    if problems:
+        raise AqaError(f"{source}: videos {'; '.join(problems)}")
+
+
+def _has_features(folder: FeatureFolder, video_id: str) -> bool:
+    try:
+        return folder.path(video_id).is_file()
+    except AqaError:  # an absolute path or one with ".."
+        return False
+
+
+def _origin(
+    config: ExperimentConfig, folder: FeatureFolder
+) -> tuple[FeatureOrigin | None, list[str]]:
+    origin = folder.origin()
+    if origin is not None:
+        return origin, []
+    if config.features is None:
+        return None, [f"the features in {folder.folder} have no provenance: any origin is accepted"]
+    origin = FeatureOrigin(**config.features.model_dump())
+    return origin, [
+        f"the features in {folder.folder} have no provenance: "
+        f"config {config.name} declares {origin}"
+    ]

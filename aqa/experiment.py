@@ -1,0 +1,270 @@
+"""Folds x seeds: every combination is one run, every finished run is kept, one table at the end.
+
+``plan`` gives the runs, ``run`` does one of them (a pure function of its argument, for whoever
+spreads them over machines), ``summarise`` makes the table.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aqa.checkpoint import load_checkpoint, save_checkpoint
+from aqa.config import ExperimentConfig
+from aqa.datasets import AqaDataset, Example
+from aqa.errors import AqaError, listing
+from aqa.evaluation import Evaluation, bootstrap_interval, evaluate
+from aqa.files import read_json, write_atomically, write_json
+from aqa.training import OnEpoch, train
+
+METRICS = ("spearman", "relative_l2", "kendall", "mean_absolute_error")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training with its held-out videos. ``folder`` gets model.pt and result.json."""
+
+    fold: str
+    seed: int
+    config: ExperimentConfig
+    dataset: AqaDataset  # train and test as this run sees them
+    folder: Path
+    device: str = "cpu"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the config, the seed, the features' origin and which videos are where."""
+        content = {
+            "config": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+            "origin": self.dataset.origin.to_dict() if self.dataset.origin else None,
+            "range": self.dataset.score_range,
+            "videos": [
+                [(e.id, e.score, _file_state(e.features_path)) for e in part]
+                for part in (self.dataset.train, self.dataset.test)
+            ],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    fold: str
+    seed: int
+    checkpoint: Path
+    chosen_on: str
+    epochs: int
+    evaluation: Evaluation
+
+
+def _file_state(path: Path) -> list[int]:
+    try:
+        state = os.stat(path)
+    except OSError as error:
+        raise AqaError(f"{path}: {error.strerror}") from None
+    return [state.st_size, state.st_mtime_ns]
+
+
+def make_folds(
+    examples: Sequence[Example], folds: int | str | Path
+) -> dict[str, tuple[list[Example], list[Example]]]:
+    """Fold name -> (training, held-out) examples; ``folds`` is a number or a CSV of id,fold.
+
+    A number deals the videos out by their score, so that folds are alike, without a random draw.
+    """
+    if isinstance(folds, int):
+        if not 2 <= folds <= len(examples):
+            raise AqaError(f"{folds} folds of {len(examples)} videos: expected 2 to the number")
+        ranked = sorted(examples, key=lambda example: (example.score, example.id))
+        fold_of = {example.id: str(rank % folds) for rank, example in enumerate(ranked)}
+    else:
+        fold_of = _read_folds(Path(folds))
+        missing = [example.id for example in examples if example.id not in fold_of]
+        if missing:
+            raise AqaError(f"{folds} gives no fold for {listing(missing)}")
+    names = sorted({fold_of[example.id] for example in examples})
+    if len(names) < 2:
+        raise AqaError(f"{folds}: all videos are in fold {', '.join(names)}, nothing is left")
+    return {
+        name: (
+            [example for example in examples if fold_of[example.id] != name],
+            [example for example in examples if fold_of[example.id] == name],
+        )
+        for name in names
+    }
+
+
+def _read_folds(path: Path) -> dict[str, str]:
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [(row["id"].strip(), row["fold"].strip()) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise AqaError(f"{path} cannot be read as CSV: {error}") from error
+    except (KeyError, AttributeError):
+        raise AqaError(f"{path}: expected the columns id,fold") from None
+    twice = [video_id for video_id, count in Counter(name for name, _ in rows).items() if count > 1]
+    if twice:
+        raise AqaError(f"{path} names videos twice: {listing(twice)}")
+    return dict(rows)
+
+
+def plan(
+    config: ExperimentConfig,
+    dataset: AqaDataset,
+    output: str | Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    folds: int | str | Path | None = None,
+    device: str = "cpu",
+) -> list[Run]:
+    """All runs. With folds only ``dataset.train`` is used; without, its own train and test."""
+    if len(set(seeds)) != len(seeds) or not seeds:
+        raise AqaError(f"seeds {list(seeds)}: expected different numbers")
+    if folds is None:
+        splits = {"test": (list(dataset.train), list(dataset.split("test")))}
+    else:
+        splits = make_folds(dataset.train, folds)
+    return [
+        Run(
+            fold=name,
+            seed=seed,
+            config=config,
+            dataset=dataset.with_split(*split),
+            folder=Path(output) / f"fold-{name}" / f"seed-{seed}",
+            device=device,
+        )
+        for name, split in splits.items()
+        for seed in seeds
+    ]
+
+
+def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
+    """Train and evaluate on the held-out videos, or give back the same run's earlier result."""
+    finished = finished_result(task)
+    if finished is not None:
+        return finished
+    model = train(
+        task.config,
+        task.dataset,
+        seed=task.seed,
+        device=task.device,
+        on_epoch=on_epoch,
+        log_dir=task.folder / "tensorboard",
+    )
+    save_checkpoint(model, task.folder / "model.pt")
+    result = RunResult(
+        fold=task.fold,
+        seed=task.seed,
+        checkpoint=task.folder / "model.pt",
+        chosen_on=str(model.info.chosen_on),
+        epochs=int(model.info.epochs or 0),
+        evaluation=evaluate(model, task.dataset.test),
+    )
+    content = {"fingerprint": task.fingerprint, **_row(result), "history": model.info.history}
+    content["evaluation"] = result.evaluation.to_dict()
+    write_json(task.folder / "result.json", content)  # last: it marks the run as finished
+    return result
+
+
+def finished_result(task: Run) -> RunResult | None:
+    """The result of an earlier run of exactly this task, None if it has to be done."""
+    path, checkpoint = task.folder / "result.json", task.folder / "model.pt"
+    try:
+        content = read_json(path)
+        if content["fingerprint"] != task.fingerprint:
+            return None
+        load_checkpoint(checkpoint)
+        stored = content["evaluation"]
+        evaluation = Evaluation.of(stored["ids"], stored["predicted"], stored["true"])
+    except (AqaError, KeyError, TypeError):
+        return None
+    return RunResult(
+        task.fold, task.seed, checkpoint, content["chosen_on"], content["epochs"], evaluation
+    )
+
+
+def _row(result: RunResult) -> dict[str, Any]:
+    figures = {name: getattr(result.evaluation, name) for name in METRICS}
+    return {
+        "fold": result.fold,
+        "seed": result.seed,
+        "videos": len(result.evaluation.ids),
+        **figures,
+        "epochs": result.epochs,
+        "chosen_on": result.chosen_on,
+    }
+
+
+@dataclass(frozen=True)
+class Table:
+    """One row a run, and per metric the mean, its spread over folds and over seeds."""
+
+    rows: tuple[dict[str, Any], ...]
+    mean: dict[str, float]
+    std_over_folds: dict[str, float]  # of the means over seeds; nan for one fold
+    std_over_seeds: dict[str, float]  # of the means over folds; nan for one seed
+    spearman_interval: tuple[float, float]  # 95 %, bootstrap over the videos within each run
+    chosen_on: str
+    predictions: tuple[dict[str, Any], ...]  # out of fold: fold, seed, id, predicted, true
+
+    def save(self, folder: str | Path) -> None:
+        """results.json (all but predictions), results.csv (the rows) and predictions.csv."""
+        folder = Path(folder)
+        content = {
+            "runs": list(self.rows),
+            "mean": self.mean,
+            "std_over_folds": self.std_over_folds,
+            "std_over_seeds": self.std_over_seeds,
+            "spearman_interval": list(self.spearman_interval),
+            "chosen_on": self.chosen_on,
+        }
+        write_json(folder / "results.json", content)
+        _write_csv(folder / "results.csv", self.rows)
+        _write_csv(folder / "predictions.csv", self.predictions)
+
+
+def summarise(results: Sequence[RunResult]) -> Table:
+    if not results:
+        raise AqaError("no finished runs to summarise")
+    rows = tuple(_row(result) for result in results)
+    evaluations = [result.evaluation for result in results]
+    return Table(
+        rows=rows,
+        mean={name: float(np.mean([row[name] for row in rows])) for name in METRICS},
+        std_over_folds={name: _spread(rows, "fold", name) for name in METRICS},
+        std_over_seeds={name: _spread(rows, "seed", name) for name in METRICS},
+        spearman_interval=bootstrap_interval([(e.predicted, e.true) for e in evaluations]),
+        chosen_on=", ".join(sorted({row["chosen_on"] for row in rows})),
+        predictions=tuple(
+            {"fold": r.fold, "seed": r.seed, "id": name, "predicted": predicted, "true": true}
+            for r in results
+            for name, predicted, true in zip(
+                r.evaluation.ids, r.evaluation.predicted, r.evaluation.true, strict=True
+            )
+        ),
+    )
+
+
+def _spread(rows: Sequence[dict[str, Any]], over: str, name: str) -> float:
+    """Sample standard deviation over the values of ``over``, of the means within each."""
+    groups = sorted({row[over] for row in rows})
+    means = [np.mean([row[name] for row in rows if row[over] == group]) for group in groups]
+    return float(np.std(means, ddof=1)) if len(means) > 1 else float("nan")
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, lambda file: file.write(text.getvalue().encode()))

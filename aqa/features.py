@@ -1,0 +1,187 @@
+"""The feature-file format, and where features come from. Nothing else knows either.
+
+A feature file is ``<folder>/<video id>.npy``, float32 ``[clips, channels]`` in time order (float16
+is read too). Beside it stand ``<folder>/provenance.json`` (origin and library versions) and
+``<folder>/provenance/<video id>.json`` (origin and source of that video).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from aqa.errors import AqaError
+from aqa.files import read_json, write_atomically, write_json
+
+
+@dataclass(frozen=True)
+class FeatureOrigin:
+    """What binds a checkpoint to features; library versions, precision and device do not."""
+
+    backbone: str
+    weights: str
+    weights_digest: str | None
+    protocol: str
+
+    def differences(self, other: FeatureOrigin) -> list[str]:
+        """Lines such as ``"protocol contiguous32 / uniform48x16"``; empty if they match.
+
+        Weights are compared by digest when both sides have one, else by name.
+        """
+        pairs = [("backbone", self.backbone, other.backbone)]
+        if self.weights_digest and other.weights_digest:
+            pairs.append(("weights digest", self.weights_digest, other.weights_digest))
+        else:
+            pairs.append(("weights", self.weights, other.weights))
+        pairs.append(("protocol", self.protocol, other.protocol))
+        return [f"{name} {mine} / {theirs}" for name, mine, theirs in pairs if mine != theirs]
+
+    def __str__(self) -> str:
+        digest = f" ({self.weights_digest[:12]})" if self.weights_digest else ""
+        return f"{self.backbone}, weights {self.weights}{digest}, protocol {self.protocol}"
+
+    def to_dict(self) -> dict[str, str | None]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any], where: str = "origin") -> FeatureOrigin:
+        try:
+            texts = [fields["backbone"], fields["weights"], fields["protocol"]]
+        except (KeyError, TypeError):
+            texts = [None]
+        digest = fields.get("weights_digest") if isinstance(fields, dict) else None
+        if not all(isinstance(text, str) for text in texts) or not isinstance(digest, str | None):
+            raise AqaError(
+                f"{where}: expected backbone, weights, weights_digest and protocol, got {fields}"
+            )
+        return cls(texts[0], texts[1], digest, texts[2])
+
+
+def read_features(path: str | Path, channels: int | None = None) -> np.ndarray:
+    """Read one feature file -> float32 [clips, channels].
+
+    AqaError names the file if it is missing, not npy, not 2-D numbers, empty, holds NaN or
+    infinity, or is not ``channels`` wide.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            stored = np.lib.format.read_array(file, allow_pickle=False)
+    except FileNotFoundError:
+        raise AqaError(f"{path}: no such feature file") from None
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        reason = str(error).splitlines()[0]
+        raise AqaError(f"{path} is no readable feature file (npy): {reason}") from error
+    problem = _array_problem(stored, channels)
+    if problem:
+        raise AqaError(f"{path}: {problem}")
+    features = stored.astype(np.float32)
+    if not np.isfinite(features).all():
+        bad = int((~np.isfinite(features).all(axis=1)).sum())
+        raise AqaError(
+            f"{path}: NaN or infinity in {bad} of {len(features)} clips, extract it again"
+        )
+    return features
+
+
+def _array_problem(stored: np.ndarray, channels: int | None = None) -> str | None:
+    if stored.dtype.kind != "f":
+        return f"holds {stored.dtype}, expected float32 or float16"
+    if stored.ndim != 2 or 0 in stored.shape:
+        return f"has shape {list(stored.shape)}, expected [clips, channels]"
+    if channels is not None and stored.shape[1] != channels:
+        return f"features are {stored.shape[1]} wide, expected {channels} channels"
+    return None
+
+
+class FeatureFolder:
+    """The feature files of one extraction. Ids may contain "/" (files in subfolders)."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.folder = Path(path)
+
+    def ids(self) -> list[str]:
+        """Ids of the feature files that are there, sorted."""
+        found = (path.relative_to(self.folder) for path in self.folder.rglob("*.npy"))
+        return sorted(
+            path.with_suffix("").as_posix() for path in found if not path.name.startswith(".")
+        )
+
+    def path(self, video_id: str) -> Path:
+        parts = PurePosixPath(video_id).parts
+        if not parts or video_id.startswith("/") or ".." in parts:
+            raise AqaError(f"{video_id!r} cannot be the id of a video in {self.folder}")
+        # Not with_suffix: an id may contain a dot.
+        return self.folder / f"{video_id}.npy"
+
+    def _record_path(self, video_id: str) -> Path:
+        self.path(video_id)
+        return self.folder / "provenance" / f"{video_id}.json"
+
+    def origin(self) -> FeatureOrigin | None:
+        """Where these features come from; None for folders without provenance.json."""
+        path = self.folder / "provenance.json"
+        if not path.exists():
+            return None
+        return FeatureOrigin.from_dict(read_json(path).get("origin", {}), str(path))
+
+    def write_origin(self, origin: FeatureOrigin, versions: dict[str, str]) -> None:
+        content = {"origin": origin.to_dict(), "versions": versions}
+        write_json(self.folder / "provenance.json", content)
+
+    def record(self, video_id: str) -> dict[str, Any] | None:
+        """The record of one video (origin, source, reader, clip times ...), None if it has none."""
+        path = self._record_path(video_id)
+        return read_json(path) if path.exists() else None
+
+    def save(
+        self, video_id: str, features: np.ndarray, origin: FeatureOrigin, record: dict[str, Any]
+    ) -> Path:
+        """Write record and features [clips, channels]; the npy, the sign of completion, last."""
+        features = np.ascontiguousarray(features, dtype=np.float32)
+        path = self.path(video_id)
+        problem = _array_problem(features)
+        if problem is None and not np.isfinite(features).all():
+            problem = "the backbone gave NaN or infinity"
+        if problem:
+            raise AqaError(f"{path}: {problem}")
+        # Were the old file left, a crash here would bind it to the new record.
+        path.unlink(missing_ok=True)
+        content = {**record, "origin": origin.to_dict(), "shape": list(features.shape)}
+        write_json(self._record_path(video_id), content)
+        write_atomically(path, lambda file: np.save(file, features, allow_pickle=False))
+        return path
+
+    def reason_to_redo(
+        self, video_id: str, origin: FeatureOrigin, source: dict[str, Any] | None = None
+    ) -> str | None:
+        """Why this video must be extracted (again), None if its features are there and match.
+
+        ``source`` is compared with the record's "source" (path, size, mtime_ns) when given.
+        """
+        path = self.path(video_id)
+        if not path.exists():
+            return "no features yet"
+        try:
+            record = self.record(video_id)
+            if record is None:
+                return "features of unknown origin"
+            differences = FeatureOrigin.from_dict(record.get("origin", {})).differences(origin)
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (AqaError, OSError, ValueError, EOFError) as error:
+            return f"cannot be read: {error}"
+        if differences:
+            return f"features of another origin ({'; '.join(differences)})"
+        if _array_problem(stored) or list(stored.shape) != record.get("shape"):
+            return f"features have shape {list(stored.shape)}, recorded {record.get('shape')}"
+        if source is not None and record.get("source") != source:
+            return "the source file has changed"
+        return None
+
+    def complete(
+        self, video_id: str, origin: FeatureOrigin, source: dict[str, Any] | None = None
+    ) -> bool:
+        return self.reason_to_redo(video_id, origin, source) is None

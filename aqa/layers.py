@@ -1,0 +1,196 @@
+"""The decoder and the weight-score head of Interpretable Long-term AQA (arXiv 2408.11687).
+
+Shapes: B videos, Q queries, T clips, d the model's width.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aqa.errors import AqaError
+
+
+def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
+    """The sinusoidal position encoding [length, width]: sin on even channels, cos on odd."""
+    position = torch.arange(0.0, length, device=device).unsqueeze(1)
+    rate = torch.exp(
+        torch.arange(0.0, width, 2, device=device) * -(math.log(10000.0) / width)
+    )  # [width / 2, rounded up]
+    encoding = torch.zeros(length, width, device=device)
+    encoding[:, 0::2] = torch.sin(position * rate)
+    encoding[:, 1::2] = torch.cos(position * rate)[:, : width // 2]
+    return encoding
+
+
+class Attention(nn.Module):
+    """Multi-head attention as nn.MultiheadAttention, fused, without the weights themselves."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        if width % heads:
+            raise AqaError(f"a width of {width} is no multiple of {heads} heads")
+        self.heads, self.dropout = heads, dropout
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """[B, Q, d], [B, T, d], [B, T, d]; mask bool [B, T], True at real clips -> [B, Q, d]."""
+        weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
+        q, k, v = (
+            F.linear(tokens, weight, bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for tokens, weight, bias in zip((query, key, value), weights, biases, strict=True)
+        )  # [B, heads, Q or T, d / heads]
+        attended = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=None if mask is None else mask[:, None, None, :],
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        return self.out_proj(attended.transpose(1, 2).flatten(2))
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    width: int
+    layers: int
+    heads: int
+    feedforward: int
+    dropout: float
+    attention_dropout: float
+    residual: bool  # add the incoming queries to the self-attention; the published layer does not
+
+
+class DecoderLayer(nn.Module):
+    """Pre-norm self-attention, cross-attention, feed-forward.
+
+    Published quirk (``residual=False``): after self-attention S the queries become S + dropout(S).
+    """
+
+    def __init__(self, shape: DecoderShape) -> None:
+        super().__init__()
+        width = shape.width
+        self.residual = shape.residual
+        self.self_attention = Attention(width, shape.heads, shape.attention_dropout)
+        self.cross_attention = Attention(width, shape.heads, shape.attention_dropout)
+        self.linear1 = nn.Linear(width, shape.feedforward)
+        self.linear2 = nn.Linear(shape.feedforward, width)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+        self.dropout = nn.Dropout(shape.dropout)
+
+    def forward(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        query_position: Tensor | None,
+        query_mask: Tensor | None,
+        memory_mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, Q, d], memory keys and values [B, T, d] -> queries, self-, cross-output."""
+
+        def placed(tokens: Tensor) -> Tensor:
+            return tokens if query_position is None else tokens + query_position
+
+        normed = self.norm1(queries)
+        own = self.self_attention(placed(normed), placed(normed), normed, query_mask)
+        queries = (queries if self.residual else own) + self.dropout(own)
+        crossed = self.cross_attention(placed(self.norm2(queries)), keys, values, memory_mask)
+        queries = queries + self.dropout(crossed)
+        hidden = self.dropout(F.relu(self.linear1(self.norm3(queries))))
+        return queries + self.dropout(self.linear2(hidden)), own, crossed
+
+
+class Decoder(nn.Module):
+    """Layers that start as copies of one, then a LayerNorm."""
+
+    def __init__(self, shape: DecoderShape) -> None:
+        super().__init__()
+        layer = DecoderLayer(shape)
+        self.layers = nn.ModuleList([copy.deepcopy(layer) for _ in range(shape.layers)])
+        self.norm = nn.LayerNorm(shape.width)
+
+    def forward(
+        self,
+        queries: Tensor,
+        memory: Tensor,
+        *,
+        query_position: Tensor | None = None,
+        memory_position: Tensor | None = None,
+        accumulate: bool = False,
+        query_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, Q, d], memory [B, T, d] -> decoded [B, Q, d], self- and cross-attention
+        outputs [layers, B, Q, d].
+
+        ``accumulate`` is the published behaviour: the memory of a layer is that of the layer
+        before plus the memory position. Masks are True at real clips.
+        """
+        selfs, crosses = [], []
+        for layer in self.layers:
+            keys = memory if memory_position is None else memory + memory_position
+            queries, own, crossed = layer(
+                queries, keys, memory, query_position, query_mask, memory_mask
+            )
+            selfs.append(own)
+            crosses.append(crossed)
+            if accumulate:
+                memory = keys
+        return self.norm(queries), torch.stack(selfs), torch.stack(crosses)
+
+
+class WeightScoreHead(nn.Module):
+    """Two MLPs over each query: its score, and its weight by a softmax over the queries."""
+
+    def __init__(self, width: int, hidden: tuple[int, int]) -> None:
+        super().__init__()
+        self.score, self.weight = (
+            nn.Sequential(
+                nn.Linear(width, hidden[0]),
+                nn.ReLU(),
+                nn.Linear(hidden[0], hidden[1]),
+                nn.ReLU(),
+                nn.Linear(hidden[1], 1),
+            )
+            for _ in range(2)
+        )
+
+    def forward(self, decoded: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """[B, Q, d] -> clip scores, clip weights [B, Q]; both 0 where the mask is False."""
+        scores, logits = self.score(decoded).squeeze(-1), self.weight(decoded).squeeze(-1)
+        if mask is not None:
+            scores = scores.masked_fill(~mask, 0.0)
+            logits = logits.masked_fill(~mask, float("-inf"))
+        return scores, logits.softmax(dim=-1)
+
+
+def attention_consistency(selfs: Tensor, crosses: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The attention loss of the paper, one value a video: [layers, B, Q, d] twice -> [B].
+
+    KL(softmax(C C^T / d) || softmax(S S^T / d)), summed over layers and queries, in float32.
+    """
+    width = selfs.shape[-1]
+    own, crossed = (
+        (outputs.float() @ outputs.float().transpose(-1, -2)) / width
+        for outputs in (selfs, crosses)
+    )  # [layers, B, Q, Q]
+    if mask is not None:
+        # A large number, not infinity: 0 * infinity would be nan in the divergence.
+        own, crossed = (grams.masked_fill(~mask[:, None, :], -1e4) for grams in (own, crossed))
+    # Both as logarithms: the gradient through a probability that has become 0 would be nan.
+    divergence = F.kl_div(
+        own.log_softmax(-1), crossed.log_softmax(-1), reduction="none", log_target=True
+    ).sum(-1)
+    if mask is not None:
+        divergence = divergence.masked_fill(~mask, 0.0)
+    return divergence.sum(dim=(0, 2))

@@ -1,0 +1,276 @@
+"""The assessment model: clip features -> decoder -> a weight and a score per query -> score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aqa.config import ClipModelConfig, ModelConfig, PublishedModelConfig
+from aqa.errors import AqaError
+from aqa.features import FeatureOrigin
+from aqa.layers import (
+    Decoder,
+    DecoderShape,
+    WeightScoreHead,
+    attention_consistency,
+    sinusoids,
+)
+
+# Where the published model draws its queries anew, a score is the mean over this many fixed draws.
+QUERY_DRAWS = 16
+_DRAW_SEED = 0
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What the network gives, in units of the score range (label / range). L layers, Q queries."""
+
+    score: Tensor  # [B]
+    clip_weights: Tensor  # [B, Q], sum 1; 0 for padding
+    clip_scores: Tensor  # [B, Q]; sum of weight x score is the score
+    decoded: Tensor  # [B, Q, d]
+    attention_loss: Tensor  # scalar: summed over layers and batch
+    self_attention_outputs: Tensor  # [L, B, Q, d]
+    cross_attention_outputs: Tensor  # [L, B, Q, d]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One video, in the data set's score units."""
+
+    score: float
+    clip_weights: np.ndarray  # float64 [Q]
+    clip_scores: np.ndarray  # float64 [Q]
+    aligned: bool  # True: entry q is clip q of the video; False: entry q is query q
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a checkpoint says about its model, all of it plain data."""
+
+    score_name: str = "score"
+    score_range: tuple[float, float] = (0.0, 1.0)
+    dataset: str | None = None
+    origin: FeatureOrigin | None = None
+    config: dict[str, Any] | None = None  # the experiment's, as in its YAML
+    seed: int | None = None
+    epochs: int | None = None  # epochs that these weights have seen
+    chosen_on: str | None = None  # how that number of epochs was chosen
+    training_videos: int | None = None
+    clip_counts: tuple[int, int] | None = None  # shortest and longest training video
+    history: tuple[dict[str, float], ...] = ()  # one entry an epoch
+    calibration: dict[str, Any] | None = None
+    version: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class AssessmentModel(nn.Module):
+    """Build one with ``build_model``; load one with ``aqa.load_checkpoint``."""
+
+    def __init__(self, config: ModelConfig, channels: int, info: ModelInfo | None = None) -> None:
+        super().__init__()
+        self.config, self.channels = config, channels
+        self.info = info or ModelInfo()
+        self.clips = isinstance(config, ClipModelConfig)
+        width = config.width or channels
+        self.register_buffer("feature_mean", torch.zeros(channels))
+        self.register_buffer("feature_std", torch.ones(channels))
+        if self.clips:
+            self.project = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width))
+        elif config.width:
+            self.project = nn.Linear(channels, width)
+        else:
+            self.project = nn.Identity()
+        if isinstance(config, PublishedModelConfig):
+            self.query_embedding = nn.Parameter(torch.randn(config.query_count, width))
+        self.decoder = Decoder(
+            DecoderShape(
+                width,
+                config.layers,
+                config.heads,
+                config.feedforward,
+                config.dropout,
+                config.attention_dropout,
+                residual=self.clips,
+            )
+        )
+        self.head = WeightScoreHead(width, config.head_widths)
+
+    def set_feature_statistics(self, mean: Tensor, std: Tensor) -> None:
+        """Mean and deviation [C] of the training clips; the model standardises by them."""
+        self.feature_mean.copy_(mean)
+        # A channel that never varies in training must not blow up elsewhere.
+        self.feature_std.copy_(std.clamp_min(1e-4 * std.mean().clamp_min(1e-6)))
+
+    def forward(
+        self, features: Tensor, queries: Tensor | None = None, lengths: Tensor | None = None
+    ) -> ModelOutput:
+        """Features [B, T, C], queries [B, Q, d] or None, clips per video int [B] or None (all T).
+
+        Clips past a video's length are padding and change nothing.
+        """
+        self._check_input(features, queries)
+        mask = None
+        if lengths is not None and int(lengths.min()) < features.shape[1]:
+            steps = torch.arange(features.shape[1], device=features.device)
+            mask = steps < lengths.to(features.device).unsqueeze(1)
+            # Whatever padding holds must not reach a normalisation.
+            features = features.masked_fill(~mask.unsqueeze(-1), 0.0)
+        memory = self.project((features.float() - self.feature_mean) / self.feature_std)
+        if self.clips:
+            return self._over_clips(memory, mask)
+        if queries is not None:
+            return self._over_queries(queries, memory, mask)
+        if self.config.query_std == 1:
+            queries = self.query_embedding.expand(len(memory), -1, -1)
+            return self._over_queries(queries, memory, mask)
+        if self.training:
+            return self._over_queries(self.draw_queries(len(memory)), memory, mask)
+        draws = self._fixed_queries()
+        outputs = [
+            self._over_queries(draw.expand(len(memory), -1, -1), memory, mask) for draw in draws
+        ]
+        return _mean_output(outputs)
+
+    def draw_queries(self, batch: int) -> Tensor:
+        """Fresh queries [batch, Q, d] from N(0, query_std^2), as published for every forward."""
+        shape = (batch, *self.query_embedding.shape)
+        return torch.randn(shape, device=self.query_embedding.device) * self.config.query_std
+
+    @torch.no_grad()
+    def assess(self, features: np.ndarray | Tensor) -> Assessment:
+        """One video's features [T, C] -> its score and what it is made of, in score units."""
+        clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
+        if clips.ndim != 2 or not len(clips):
+            raise AqaError(f"features have shape {list(clips.shape)}, expected [clips, channels]")
+        if not bool(torch.isfinite(clips).all()):
+            raise AqaError("the features hold NaN or infinity")
+        was_training = self.training
+        self.eval()
+        output = self(self.fit_clips(clips).unsqueeze(0).to(self.feature_mean.device))
+        self.train(was_training)
+        low, high = self.info.score_range
+        weights, scores = (
+            values[0].double().cpu().numpy() for values in (output.clip_weights, output.clip_scores)
+        )
+        # Weights that add up exactly, whatever the rounding of the network's own softmax.
+        weights = weights / weights.sum()
+        scores = low + scores * (high - low)
+        return Assessment(float(weights @ scores), weights, scores, aligned=self.clips)
+
+    def fit_clips(self, clips: Tensor, start: int | None = None) -> Tensor:
+        """Cut or zero-pad one video [T, C] to the published clip count, if the model has one.
+
+        ``start`` is the first clip of the cut; None takes the middle, a repeatable stand-in for
+        the published cut at random.
+        """
+        count = getattr(self.config, "clip_count", None)
+        if count is None or len(clips) == count:
+            return clips
+        if len(clips) < count:
+            return torch.cat([clips, clips.new_zeros(count - len(clips), clips.shape[1])])
+        start = (len(clips) - count) // 2 if start is None else start
+        return clips[start : start + count]
+
+    def _check_input(self, features: Tensor, queries: Tensor | None) -> None:
+        if features.ndim != 3 or features.shape[2] != self.channels:
+            raise AqaError(
+                f"features have shape {list(features.shape)}, this model expects "
+                f"[videos, clips, {self.channels}]"
+            )
+        if queries is None:
+            return
+        if self.clips:
+            raise AqaError("this model makes its queries from the clips: give none")
+        width = self.query_embedding.shape[1]
+        if queries.ndim != 3 or (queries.shape[0], queries.shape[2]) != (len(features), width):
+            raise AqaError(
+                f"queries have shape {list(queries.shape)}, expected [{len(features)}, Q, {width}]"
+            )
+
+    def _over_clips(self, memory: Tensor, mask: Tensor | None) -> ModelOutput:
+        """Every clip [B, T, d] asks about the whole video; positions do not accumulate."""
+        position = sinusoids(memory.shape[1], memory.shape[2], memory.device)
+        decoded, selfs, crosses = self.decoder(
+            memory,
+            memory,
+            query_position=position,
+            memory_position=position,
+            query_mask=mask,
+            memory_mask=mask,
+        )
+        return self._output(decoded, selfs, crosses, mask)
+
+    def _over_queries(self, queries: Tensor, memory: Tensor, mask: Tensor | None) -> ModelOutput:
+        """As published: positions are the *first sample's* queries or clips plus sinusoids."""
+        mode = self.config.position_encoding
+        query_position = memory_position = None
+        if mode in ("query_pe", "query_memory_pe"):
+            query_position = queries[0] + sinusoids(*queries.shape[1:], queries.device)
+        if mode in ("memory_pe", "query_memory_pe"):
+            memory_position = memory[0] + sinusoids(*memory.shape[1:], memory.device)
+        decoded, selfs, crosses = self.decoder(
+            queries,
+            memory,
+            query_position=query_position,
+            memory_position=memory_position,
+            accumulate=memory_position is not None,
+            memory_mask=mask,
+        )
+        return self._output(decoded, selfs, crosses, None)
+
+    def _output(
+        self, decoded: Tensor, selfs: Tensor, crosses: Tensor, query_mask: Tensor | None
+    ) -> ModelOutput:
+        clip_scores, clip_weights = self.head(decoded, query_mask)
+        return ModelOutput(
+            score=(clip_weights * clip_scores).sum(-1),
+            clip_weights=clip_weights,
+            clip_scores=clip_scores,
+            decoded=decoded,
+            attention_loss=attention_consistency(selfs, crosses, query_mask).sum(),
+            self_attention_outputs=selfs,
+            cross_attention_outputs=crosses,
+        )
+
+    def _fixed_queries(self) -> Tensor:
+        """[QUERY_DRAWS, Q, d], the same in every process and on every device."""
+        generator = torch.Generator().manual_seed(_DRAW_SEED)
+        draws = torch.randn(QUERY_DRAWS, *self.query_embedding.shape, generator=generator)
+        return (draws * self.config.query_std).to(self.query_embedding.device)
+
+
+def build_model(
+    config: ModelConfig, channels: int, info: ModelInfo | None = None
+) -> AssessmentModel:
+    """The one place that makes a model; fresh weights come from torch's global generator."""
+    if not config.width and channels % config.heads:
+        raise AqaError(
+            f"features are {channels} wide, no multiple of model.heads {config.heads}: "
+            "set model.width"
+        )
+    return AssessmentModel(config, channels, info)
+
+
+def _mean_output(outputs: Sequence[ModelOutput]) -> ModelOutput:
+    """Mean over query draws, with clip scores such that weight x score still adds up."""
+
+    def mean(name: str) -> Tensor:
+        return torch.stack([getattr(output, name) for output in outputs]).mean(0)
+
+    weights = mean("clip_weights")
+    weighted = torch.stack([output.clip_weights * output.clip_scores for output in outputs])
+    return ModelOutput(
+        score=mean("score"),
+        clip_weights=weights,
+        clip_scores=weighted.mean(0) / weights.clamp_min(torch.finfo(weights.dtype).tiny),
+        decoded=mean("decoded"),
+        attention_loss=mean("attention_loss"),
+        self_attention_outputs=mean("self_attention_outputs"),
+        cross_attention_outputs=mean("cross_attention_outputs"),
+    )

@@ -1,0 +1,68 @@
+"""Read a pickle that holds data only. A pickle is a program: this reader runs none of it.
+
+Allowed are plain containers, strings, numbers and numpy arrays, as pickled by Python 2 or 3.
+"""
+
+from __future__ import annotations
+
+import collections
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aqa.errors import AqaError
+
+
+def _latin1_bytes(text: str, encoding: str = "latin1") -> bytes:
+    """Stands in for ``_codecs.encode``, by which protocol 2 stores bytes, and for nothing more."""
+    if encoding.lower() not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+# numpy's own rebuilding functions, whose home depends on its version: taken from what it pickles.
+_REBUILD = {
+    ("multiarray", "_reconstruct"): np.zeros(1).__reduce__()[0],
+    ("multiarray", "scalar"): np.float64(0).__reduce__()[0],
+    ("numeric", "_frombuffer"): np.zeros(1).__reduce_ex__(5)[0],
+}
+_ALLOWED: dict[tuple[str, str], Any] = {
+    ("_codecs", "encode"): _latin1_bytes,
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy", "ndarray"): np.ndarray,
+    **{
+        (module, kind.__name__): kind
+        for module in ("builtins", "__builtin__")
+        for kind in (set, frozenset, complex)
+    },
+    **{
+        (f"{core}.{module}", name): function
+        for core in ("numpy.core", "numpy._core")
+        for (module, name), function in _REBUILD.items()
+    },
+}
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return _ALLOWED[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+
+
+def load_plain_pickle(path: str | Path) -> Any:
+    """The content of a pickle file; AqaError if it is missing, damaged or asks for code."""
+    try:
+        with open(path, "rb") as file:
+            return _PlainUnpickler(file, encoding="latin1").load()
+    except FileNotFoundError:
+        raise AqaError(f"{path}: no such file") from None
+    except Exception as error:  # damaged pickles raise nearly anything
+        raise AqaError(
+            f"{path} is refused: only pickles of plain containers, strings, numbers and numpy "
+            f"arrays are read ({error or type(error).__name__})"
+        ) from error

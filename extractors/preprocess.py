@@ -1,0 +1,82 @@
+"""What happens to a frame between the reader and the backbone.
+
+The published chain: resize the short side, crop the centre, resize to the network's size, all
+bilinear and antialiased as Pillow does it (torchvision's transforms on PIL images); then /255,
+mean and std.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from extractors.protocols import Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+
+def prepare_frame(frame: np.ndarray, protocol: Protocol) -> np.ndarray:
+    """uint8 RGB [height, width, 3] of any size -> uint8 [H, W, 3] of the protocol's size."""
+    image = Image.fromarray(frame)
+    if protocol.crop is not None:
+        image = _resize_and_crop(image, protocol.short_side, protocol.crop)
+    elif protocol.short_side is not None:
+        image = image.resize(_resized(image.size, protocol.short_side), Image.Resampling.BILINEAR)
+    height, width = protocol.size
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def _resize_and_crop(
+    image: Image.Image, short_side: int | None, crop: tuple[int, int]
+) -> Image.Image:
+    """Only the part that the crop keeps is computed: its box in source pixels is resized at once.
+
+    Pillow's kernel still sees the pixels beside the box, so the result is that of resizing the
+    whole image and then cropping (torchvision's Resize and CenterCrop, black padding included).
+    """
+    resized = image.size if short_side is None else _resized(image.size, short_side)
+    left, width, pad_left = _centre(resized[0], crop[1])
+    top, height, pad_top = _centre(resized[1], crop[0])
+    scale_x, scale_y = image.width / resized[0], image.height / resized[1]
+    box = (
+        left * scale_x,
+        top * scale_y,
+        min((left + width) * scale_x, image.width),
+        min((top + height) * scale_y, image.height),
+    )
+    part = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    if (height, width) == crop:
+        return part
+    padded = Image.new("RGB", (crop[1], crop[0]))
+    padded.paste(part, (pad_left, pad_top))
+    return padded
+
+
+def _resized(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+    """(width, height) with the short side given; the long side is truncated, as torchvision does.
+
+    A 340 x 256 image with short_side 128 becomes 170 x 128.
+    """
+    width, height = size
+    if width <= height:
+        return short_side, int(short_side * height / width)
+    return int(short_side * width / height), short_side
+
+
+def _centre(have: int, want: int) -> tuple[int, int, int]:
+    """One axis of CenterCrop: (first kept pixel, kept pixels, padding before them)."""
+    if have < want:
+        return 0, have, (want - have) // 2
+    return round((have - want) / 2), want, 0
+
+
+def normalise(clips: torch.Tensor, protocol: Protocol) -> torch.Tensor:
+    """uint8 [B, T, H, W, 3] on any device -> float32 [B, 3, T, H, W], normalised."""
+    import torch
+
+    values = clips.permute(0, 4, 1, 2, 3).to(torch.float32, memory_format=torch.contiguous_format)
+    mean, std = (values.new_tensor(v).view(3, 1, 1, 1) for v in (protocol.mean, protocol.std))
+    return values.div_(255).sub_(mean).div_(std)

@@ -1,0 +1,453 @@
+"""The command line: options, defaults from aqa.yaml, one-line errors, exit status.
+
+Exit status: 0 all done; 1 one or more inputs failed (each named); 2 wrong usage or configuration.
+Heavy libraries are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aqa.errors import AqaError
+from extractors.errors import ExtractorError
+from pipeline import __version__
+from pipeline.console import Console
+from pipeline.errors import Failure, UsageError
+from pipeline.settings import Settings, load_settings
+from pipeline.settings import data_root as find_data_root
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="aqa-pipeline",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aqa-pipeline {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(help="Where the data sets lie. Default: data_root of aqa.yaml, or $DATASET_ROOT."),
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda. auto: cuda where there is a GPU.")
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(help="swin3d_t, swin3d_s, swin3d_b, swin3d_mini, or timm:NAME (an image model)."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random."),
+]
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+def _guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+    """A user's mistake becomes one line and status 2; an interruption says how to go on."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            status = command(*args, **kwargs)
+        except (UsageError, AqaError, ExtractorError) as error:
+            Console().error(" ".join(str(error).split()))
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            Console().error("interrupted; what was finished is kept, the same command goes on")
+            raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(status or 0)
+
+    return run
+
+
+@app.callback()
+def _root(version: Version = False) -> None:
+    """From raw sport footage to scores that say where the points were won and lost.
+
+    Three commands, one after the other:
+
+      aqa-pipeline extract --dataset logo     footage to features
+
+      aqa-pipeline train                      features to a scorer
+
+      aqa-pipeline score video.mp4            a video to a score
+
+    Defaults for all of them may stand in a file aqa.yaml in the working directory.
+    """
+
+
+@app.command()
+@_guarded
+def extract(
+    dataset: Annotated[
+        str | None, typer.Option(help="A published data set's raw footage: logo, fisv or rg.")
+    ] = None,
+    data_root: DataRoot = None,
+    videos: Annotated[
+        list[Path] | None,
+        typer.Option(help="Your own footage: a file or folder; may be given several times."),
+    ] = None,
+    more_videos: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH]...", help="More paths after --videos.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Feature folder. Default: features/DATASET.")
+    ] = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="contiguous32, uniform48x16 or mini16x112; also contiguous32(fps=native). "
+            "Default: that of the data set; contiguous32 for --videos."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Backbone workers. Default: one per GPU, or per core.")
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
+    ] = None,
+    reader: Annotated[
+        str,
+        typer.Option(help="auto, decord or pyav. auto: decord where it reads the file rightly."),
+    ] = "auto",
+    device: Device = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Compute again what is there already.")
+    ] = False,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """Footage to features: one .npy of clip features per video.
+
+    Decoding and the backbone run on Ray, on this machine or a cluster. A video
+    whose features are complete is not computed again, so the same command goes
+    on after an interruption.
+
+    Examples:
+
+      aqa-pipeline extract --dataset logo --data-root /data
+
+      aqa-pipeline extract --videos my_videos/ --backbone swin3d_t --weights random
+    """
+    from pipeline.extract import DATASET_PROTOCOLS, RayOptions, make_spec
+    from pipeline.extract import extract as run
+    from pipeline.inputs import collect, raw_dataset
+    from pipeline.run_folder import LastExtraction, RunFolder, now
+
+    settings, console = load_settings(), Console(quiet)
+    paths = [*(videos or []), *(more_videos or [])]
+    if (dataset is None) == (not paths):
+        raise UsageError("give either --dataset logo|fisv|rg or --videos PATH ...")
+    if dataset is not None and dataset not in DATASET_PROTOCOLS:
+        raise UsageError(f"--dataset {dataset}: expected {', '.join(DATASET_PROTOCOLS)}")
+    root = find_data_root(data_root, settings) if dataset else None
+    if dataset:
+        found, failures = raw_dataset(dataset, root, settings.raw.get(dataset)), []
+    else:
+        found, failures = collect(paths)
+    spec = make_spec(
+        architecture=backbone or settings.backbone,
+        weights=weights or settings.weights,
+        protocol=protocol or settings.protocol or DATASET_PROTOCOLS.get(dataset or ""),
+        device=_device(device, settings),
+        reader=reader,
+    )
+    output = output or settings.features / (dataset or "videos")
+    console.note(f"{len(found)} videos to {output}: {_describe(spec)}, on {spec.device}")
+    outcome = run(
+        found,
+        spec,
+        output,
+        console,
+        ray_options=RayOptions(ray_address, workers or settings.workers),
+        overwrite=overwrite,
+    )
+    failures += outcome.failures
+    if outcome.written or outcome.skipped:
+        RunFolder(settings.runs).remember(
+            LastExtraction(
+                dataset, str(output.resolve()), str(root.resolve()) if root else None, now()
+            )
+        )
+    _show_failures(console, failures)
+    console.result(
+        f"{len(outcome.written)} extracted, {len(outcome.skipped)} complete before, "
+        f"{len(failures)} failed: {output}"
+    )
+    return 1 if failures else 0
+
+
+def _describe(spec: Any) -> str:
+    name = spec.architecture if isinstance(spec.architecture, str) else "own swin3d"
+    return f"{name}, weights {spec.weights}, protocol {spec.protocol}"
+
+
+def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        console.error(failure.reason)
+
+
+@app.command()
+@_guarded
+def train(
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="A YAML file, or a shipped experiment such as fisv-pcs. Default: that "
+            "of the data set extracted last."
+        ),
+    ] = None,
+    data_root: DataRoot = None,
+    features: Annotated[
+        Path | None, typer.Option(help="Feature folder, where it is not where the layout has it.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Your own scores: a CSV with id,score[,split].")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a config key: training.epochs=10."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Comma-separated; one training each.")] = "0",
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Cross-validate on the training videos: a number, or a CSV of id,fold."),
+    ] = None,
+    only_fold: Annotated[str | None, typer.Option(help="Of the folds, hold out only this.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Run folder. Default: runs/CONFIG-DATE-TIME. Finished runs in it stay."),
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """Features to a scorer; or, with --folds, to an honest table of how well it does.
+
+    Every number states its split, seed and how the epoch was chosen. The test
+    videos are looked at once, after the training. Tensorboard logs lie in the
+    run folder.
+
+    Examples:
+
+      aqa-pipeline train
+
+      aqa-pipeline train --config fisv-pcs --folds 5 --seeds 0,1,2
+
+      aqa-pipeline train --labels scores.csv --features features/videos
+    """
+    from aqa import load_dataset
+    from pipeline.run_folder import LastTraining, RunFolder, now
+    from pipeline.train import choose_sources, run_training
+
+    settings, console = load_settings(), Console(quiet)
+    runs = RunFolder(settings.runs)
+    sources = choose_sources(
+        config=config,
+        overrides=set_ or [],
+        data_root=data_root or settings.data_root,
+        features=features,
+        labels=labels,
+        last=runs.last_extraction(),
+        console=console,
+    )
+    numbers = _integers("--seeds", seeds)
+    split = int(folds) if folds is not None and folds.isdecimal() else folds
+    root = sources.data_root
+    if root is None and sources.config.dataset.kind != "csv":
+        root = find_data_root(None, settings)
+    dataset = load_dataset(sources.config, root, features=sources.features, labels=sources.labels)
+    for line in dataset.notes:
+        console.note(line)
+    output = output or runs.new_run(sources.config.name)
+    checkpoint = run_training(
+        dataset,
+        sources.config,
+        output,
+        console,
+        seeds=numbers,
+        folds=split,
+        only_fold=only_fold,
+        device=_device(device, settings),
+    )
+    console.result(f"run folder: {output}")
+    if checkpoint is None:
+        console.note(
+            "cross-validation trains no scorer on all the data: `score` keeps its last one"
+        )
+    else:
+        runs.remember(LastTraining(sources.config.name, str(checkpoint.resolve()), now()))
+        console.result(f"checkpoint: {checkpoint}")
+    return 0
+
+
+@app.command()
+@_guarded
+def evaluate(
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(help="A checkpoint; several are an ensemble. Default: the last trained."),
+    ] = None,
+    features: Annotated[Path | None, typer.Option(help="Feature folder, with --labels.")] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with id,score[,split].")] = None,
+    config: Annotated[str | None, typer.Option(help="Or a published data set's config.")] = None,
+    data_root: DataRoot = None,
+    split: Annotated[
+        str | None, typer.Option(help="test or train. Default: test, or all videos without splits.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")] = False,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """How well a checkpoint's scores agree with the judges'.
+
+    Spearman, R-l2, Kendall's tau and the mean absolute error, over the videos of
+    a split. Several checkpoints are an ensemble: their scores are averaged.
+
+    Examples:
+
+      aqa-pipeline evaluate --checkpoint model.pt --config fisv-pcs
+
+      aqa-pipeline evaluate --features features/videos --labels scores.csv
+    """
+    from pipeline.evaluate import evaluate_checkpoints, find_examples
+    from pipeline.present import print_evaluation
+    from pipeline.run_folder import RunFolder
+    from pipeline.score import pick_checkpoint
+
+    settings, console = load_settings(), Console(quiet, json)
+    if (labels is None) == (config is None) or (features is None and labels is not None):
+        raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
+    checkpoints = checkpoint or [pick_checkpoint(None, RunFolder(settings.runs), console)]
+    root = find_data_root(data_root, settings) if config else None
+    examples, origin = find_examples(config, root, features, labels, split, console)
+    evaluation = evaluate_checkpoints(checkpoints, examples, origin)
+    print_evaluation(evaluation, checkpoints, json, console)
+    return 0
+
+
+@app.command()
+@_guarded
+def score(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="VIDEO...", help="Videos, folders, or feature .npy files."),
+    ],
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A trained checkpoint. Default: the one trained last here.")
+    ] = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    start: Annotated[
+        float | None, typer.Option(help="Assess from this second of the video on.")
+    ] = None,
+    end: Annotated[float | None, typer.Option(help="Assess up to this second.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a self-contained HTML page here.")
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """A video to a score, and where in it the points were won and lost.
+
+    The backbone, weights and protocol are those that the checkpoint was trained
+    on. Features of a video are kept, so that scoring it again is quick.
+
+    Examples:
+
+      aqa-pipeline score video.mp4
+
+      aqa-pipeline score videos/ --checkpoint model.pt --report report.html
+    """
+    from pipeline.inputs import VIDEO_SUFFIXES, collect
+    from pipeline.present import print_json, show_result
+    from pipeline.run_folder import RunFolder
+    from pipeline.score import Scorer, check_span, pick_checkpoint, score_all
+
+    settings, console = load_settings(), Console(quiet, json)
+    check_span(start, end)
+    found, failures = collect(inputs, VIDEO_SUFFIXES | {".npy"})
+    scorer = Scorer(
+        pick_checkpoint(checkpoint, RunFolder(settings.runs), console),
+        device=_device(device, settings),
+        backbone=backbone or settings.backbone,
+        weights=weights or settings.weights,
+        cache=settings.features / "scored",
+        console=console,
+    )
+    results, failed = score_all(scorer, found, start_s=start, end_s=end)
+    failures += failed
+    if json:
+        print_json(results, failures)
+    else:
+        for result in results:
+            show_result(result, console)
+    _show_failures(console, failures)
+    if report is not None:
+        from pipeline.report import write_report
+
+        write_report(report, results, failures)
+        console.note(f"report: {report}")
+    return 1 if failures else 0
+
+
+@app.command()
+@_guarded
+def demo(
+    output: Annotated[Path, typer.Option(help="Folder to leave everything in.")] = Path("demo-run"),
+    seed: Annotated[int, typer.Option(help="Seed of the drawn data and of the training.")] = 0,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """Everything once, on drawn footage: raw video to features to scorer to report.
+
+    Draws ribbon routines whose true scores are known, encodes them as video
+    files, extracts features with a small Video Swin (random weights), trains,
+    evaluates on held-out routines, and scores one of them. A few minutes on two
+    cores; needs no data and no GPU.
+    """
+    from pipeline.demo import run_demo
+
+    run_demo(output, Console(quiet), seed=seed)
+    return 0
+
+
+def _device(option: str | None, settings: Settings) -> str:
+    from pipeline.extract import choose_device
+
+    return choose_device(option or settings.device)
+
+
+def _integers(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} {text}: expected whole numbers with commas, as 0,1,2") from None

@@ -1,0 +1,155 @@
+"""What a person sees: notes, tables, progress. Results go to standard output."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console as RichConsole
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+PLAIN_INTERVAL_S = 5.0
+
+
+class Console:
+    """Notes to the user. ``quiet`` drops notes and progress; errors and results always show."""
+
+    def __init__(self, quiet: bool = False, json: bool = False) -> None:
+        self.quiet = quiet
+        self.json = json
+        self._out = RichConsole(soft_wrap=True, highlight=False)
+        self._err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+
+    def note(self, text: str) -> None:
+        """One line of information; on standard error when standard output is for JSON."""
+        if not self.quiet:
+            (self._err if self.json else self._out).print(text, markup=False)
+
+    def error(self, text: str) -> None:
+        self._err.print(f"error: {text}", markup=False)
+
+    def warn(self, text: str) -> None:
+        self._err.print(f"warning: {text}", markup=False)
+
+    def result(self, text: str) -> None:
+        """A line that the command was run for: shown under ``--quiet`` too."""
+        self._out.print(text, markup=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table on standard output; a column whose cells are all numbers is right-aligned."""
+        table = Table(title=title, title_justify="left", title_style="bold")
+        for index, column in enumerate(columns):
+            numeric = all(_is_number(row[index]) for row in rows)
+            table.add_column(
+                column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
+            )
+        for row in rows:
+            table.add_row(*row)
+        self._out.print(table, soft_wrap=False)
+
+    @contextmanager
+    def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:
+        """Progress over ``total`` units: a bar on a terminal, plain lines otherwise."""
+        if self.quiet:
+            yield Ticker(total)
+        elif self._err.is_terminal:
+            with Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn(f"{unit} {{task.fields[status]}}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._err,
+                transient=True,
+            ) as bar:
+                yield BarTicker(total, bar, bar.add_task(what, total=total, status=""))
+        else:
+            ticker = LineTicker(total, what, unit)
+            yield ticker
+            ticker.finish()
+
+
+class Ticker:
+    """Counts done units; shows nothing."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.status = ""
+
+    def advance(self, status: str = "", by: int = 1) -> None:
+        self.done += by
+        self.status = status or self.status
+        self._show()
+
+    def update(self, status: str) -> None:
+        """New words beside the bar, with no unit finished."""
+        self.status = status
+        self._show()
+
+    def _show(self) -> None:
+        pass
+
+
+class BarTicker(Ticker):
+    def __init__(self, total: int, bar: Progress, task: int) -> None:
+        super().__init__(total)
+        self._bar, self._task = bar, task
+
+    def _show(self) -> None:
+        self._bar.update(self._task, completed=self.done, status=self.status)
+
+
+class LineTicker(Ticker):
+    """One plain line every few seconds: count, rate and time left."""
+
+    def __init__(self, total: int, what: str, unit: str) -> None:
+        super().__init__(total)
+        self._what, self._unit = what, unit
+        self._start = self._last = time.monotonic()
+        self._shown = -1
+
+    def _show(self) -> None:
+        if time.monotonic() - self._last >= PLAIN_INTERVAL_S:
+            self._print()
+
+    def finish(self) -> None:
+        """The last line, unless it was just shown."""
+        if self.done != self._shown:
+            self._print()
+
+    def _print(self) -> None:
+        now = time.monotonic()
+        self._last, self._shown = now, self.done
+        rate = self.done / max(now - self._start, 1e-9)
+        left = (
+            f", {clock((self.total - self.done) / rate)} left" if 0 < self.done < self.total else ""
+        )
+        status = f", {self.status}" if self.status else ""
+        line = f"{self._what}: {self.done}/{self.total} {self._unit} in {clock(now - self._start)}"
+        print(f"{line} ({rate:.2g}/s){left}{status}", file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds for people: ``0:07``, ``3:25``, ``1:02:03``."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+
+
+def _is_number(cell: str) -> bool:
+    return all(part.replace(".", "").lstrip("-+").isdigit() for part in cell.split()[:1]) and bool(
+        cell
+    )

@@ -1,0 +1,104 @@
+"""The Ray Data graph of extraction: videos -> decode tasks -> pool of backbone actors -> rows.
+
+Ray only places and bounds the functions of :mod:`pipeline.stages`. Blocks are kept small, so that
+the backbone starts on a video's first clips while the rest is still being decoded.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UsageError
+from pipeline.inputs import Video
+from pipeline.stages import ExtractionSpec, FeatureExtractor, Row, decode_batches
+
+OBJECT_STORE_BYTES = 2**30
+BLOCK_BYTES = 32 * 2**20
+MAX_INPUT_BLOCKS = 1000
+# Fractions let decode tasks and one backbone actor per core share a machine, two cores included.
+DECODE_CPUS = 0.5
+CPU_ACTOR_CPUS = 0.75
+
+
+@dataclass(frozen=True)
+class RayOptions:
+    """Where the graph runs and how wide it is; ``None`` workers: one per GPU, or one per CPU."""
+
+    address: str | None = None
+    workers: int | None = None
+
+
+def run_graph(videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions) -> Iterator[Row]:
+    """Feature rows of all videos, in any order, as they come. Starts Ray and stops it again."""
+    ray = _start_ray(options.address)
+    try:
+        workers = options.workers or _default_workers(ray, spec.device)
+        yield from _dataset(ray, videos, spec, workers).iter_rows()
+    finally:
+        ray.shutdown()
+
+
+def _dataset(ray: Any, videos: Sequence[Video], spec: ExtractionSpec, workers: int) -> Any:
+    from ray.data import ActorPoolStrategy
+
+    items = [{"id": video.id, "path": str(video.path)} for video in videos]
+    actor = {"num_gpus": 1} if spec.device == "cuda" else {"num_cpus": CPU_ACTOR_CPUS}
+    return (
+        ray.data.from_items(items, override_num_blocks=min(len(items), MAX_INPUT_BLOCKS))
+        .flat_map(_decode, fn_kwargs={"spec": spec}, num_cpus=DECODE_CPUS)
+        .map(
+            FeatureExtractor,
+            fn_constructor_args=(spec,),
+            compute=ActorPoolStrategy(size=workers),
+            **actor,
+        )
+    )
+
+
+def _decode(item: dict[str, str], spec: ExtractionSpec) -> Iterator[Row]:
+    return decode_batches(Video(item["id"], Path(item["path"])), spec)
+
+
+def _start_ray(address: str | None) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    if address is None and "RAY_AUTH_MODE" not in os.environ:
+        # Ray's ports are open to every user of the machine: an embedded one gets a token of its
+        # own, and is told so, since Ray's default differs between versions. A cluster's mode is
+        # whatever the user's environment says.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    import ray
+    from ray.data import DataContext
+
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is None:
+            ray.init(
+                "local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
+            )
+        else:
+            ray.init(address, **quiet)
+    except (ConnectionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"cannot join a Ray cluster at {address}: {reason}") from None
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.target_max_block_size = BLOCK_BYTES
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return ray
+
+
+def _default_workers(ray: Any, device: str) -> int:
+    resources = ray.cluster_resources()
+    if device == "cuda":
+        gpus = int(resources.get("GPU", 0))
+        if not gpus:
+            raise UsageError("--device cuda, but Ray sees no GPU: use --device cpu")
+        return gpus
+    return max(1, int(resources.get("CPU", 1)))

@@ -1,0 +1,73 @@
+"""Scored routines on the terminal and as the JSON that other tools read."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aqa import Evaluation
+from pipeline.console import Console
+from pipeline.errors import Failure
+from pipeline.report import moments
+from pipeline.score import Result
+
+
+def print_json(results: Sequence[Result], failures: Sequence[Failure]) -> None:
+    """``{"results": [...]}``: scored routines, then ``{"video", "error"}`` for each failure."""
+    document = [result.to_dict() for result in results]
+    document += [{"video": failure.name, "error": failure.reason} for failure in failures]
+    json.dump({"results": document}, sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def show_result(result: Result, console: Console) -> None:
+    """The score, then the moments that won and lost most against the routine's own average."""
+    low, high = result.score_range
+    console.result(
+        f"{Path(result.video).name}: {result.score:.2f} {result.score_name} "
+        f"(scale {low:g} to {high:g}; no interval: the checkpoint carries no calibration)"
+    )
+    if not result.clips[0].aligned:
+        console.note("  this model weighs queries, not clips: it does not say where")
+        return
+    rows = [
+        (kind, row["when"], row["score"], row["weight"], row["gain"])
+        for kind, best in (("won", True), ("lost", False))
+        for row in moments(result, best=best)
+    ]
+    if not console.quiet:
+        console.table("points won and lost", ["", "when", "clip score", "weight", "points"], rows)
+
+
+def print_evaluation(
+    evaluation: Evaluation, checkpoints: Sequence[Path], as_json: bool, console: Console
+) -> None:
+    """The figures; as JSON with every video's predicted and true score."""
+    names = [str(path) for path in checkpoints]
+    if as_json:
+        document = finite({"checkpoints": names, **evaluation.to_dict()})
+        json.dump(document, sys.stdout, indent=2, allow_nan=False)
+        sys.stdout.write("\n")
+        return
+    low, high = evaluation.spearman_interval
+    rows = [
+        ("videos", str(len(evaluation.ids))),
+        ("Spearman", f"{evaluation.spearman:.3f} (95 % bootstrap {low:.3f} to {high:.3f})"),
+        ("R-l2 x100", f"{100 * evaluation.relative_l2:.2f}"),
+        ("Kendall", f"{evaluation.kendall:.3f}"),
+        ("mean absolute error", f"{evaluation.mean_absolute_error:.2f} points"),
+    ]
+    console.table(f"{', '.join(names)}", ["", ""], rows)
+
+
+def finite(value: Any) -> Any:
+    """The same document with null for NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

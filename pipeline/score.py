@@ -1,0 +1,270 @@
+"""``aqa-pipeline score``: a routine's video, or its features, to a score and its reasons."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aqa import AqaError, check_origin, load_checkpoint
+from aqa.features import FeatureFolder, FeatureOrigin, read_features
+from extractors import ExtractorError
+from pipeline.console import Console
+from pipeline.errors import Failure, UsageError, one_line
+from pipeline.extract import feature_origin, library_versions, make_spec
+from pipeline.inputs import Video, source_stamp
+from pipeline.local import extract_rows
+from pipeline.run_folder import RunFolder
+from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+
+# The published features of Fis-V and RG carry no times; their protocol gives them up to the
+# dropped remainder (less than one clip).
+PUBLISHED_CLIP_S = {"contiguous32": 32 / 25}
+
+
+@dataclass(frozen=True)
+class ClipAssessment:
+    """One clip, or one query of the published model (``aligned`` false): its span and its share.
+
+    ``score`` in the data set's units; ``weight`` x ``score`` summed over the clips is the score.
+    ``start_s`` and ``end_s`` are None where the features carry no times.
+    """
+
+    start_s: float | None
+    end_s: float | None
+    score: float
+    weight: float
+    aligned: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """One scored routine; :meth:`to_dict` is the JSON that other tools read."""
+
+    video: str
+    score: float
+    score_name: str
+    score_range: tuple[float, float]
+    clips: tuple[ClipAssessment, ...]
+    checkpoint: str
+    features: FeatureOrigin | None
+
+    @property
+    def gains(self) -> np.ndarray:
+        """Points that each clip adds to or takes from the routine's own average; they sum to 0."""
+        return np.array([clip.weight * (clip.score - self.score) for clip in self.clips])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "video": self.video,
+            "score": self.score,
+            "score_name": self.score_name,
+            # No checkpoint carries a calibration yet.
+            "interval": None,
+            "clips": [vars(clip) for clip in self.clips],
+            "checkpoint": self.checkpoint,
+            "features": self.features.to_dict() if self.features else None,
+        }
+
+
+class Scorer:
+    """A checkpoint, and the backbone that its features need (built when the first video comes)."""
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        *,
+        device: str,
+        backbone: str | dict[str, Any] | None = None,
+        weights: str | None = None,
+        cache: Path | None = None,
+        console: Console | None = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.model = load_checkpoint(checkpoint)
+        self._device = device
+        self._backbone, self._weights = backbone, weights
+        self._cache = cache
+        self._console = console or Console(quiet=True)
+        self._spec: ExtractionSpec | None = None
+        self._extractor: FeatureExtractor | None = None
+
+    def score_features(self, path: Path) -> Result:
+        """Scores a feature file; its folder's provenance, where it has one, must match."""
+        features = read_features(path, self.model.channels)
+        folder, video_id = _feature_folder(path)
+        origin = folder.origin()
+        if origin is not None:
+            check_origin(self.model.info, origin, str(path))
+        record = folder.record(video_id) if origin else None
+        return self._assess(str(path), features, origin or self.model.info.origin, record)
+
+    def score_video(self, path: Path, start_s: float | None, end_s: float | None) -> Result:
+        """Scores a video or frame folder, from ``start_s`` to ``end_s`` (seconds) where given."""
+        spec = replace(self._video_spec(), start_s=start_s, end_s=end_s)
+        origin = self._origin
+        folder = FeatureFolder(self._cache / _fingerprint(origin, start_s, end_s))
+        # Two files of one name are two videos: the cache knows each by where it lies.
+        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        video = Video(f"{path.resolve().stem}-{place}", path)
+        if folder.reason_to_redo(video.id, origin, source_stamp(path)) is None:
+            self._console.note(f"{path}: features taken from {folder.folder}")
+        else:
+            features, record = self._extract(video, spec)
+            folder.write_origin(origin, library_versions() | {"device": spec.device})
+            folder.save(video.id, features, origin, record)
+        features = read_features(folder.path(video.id), self.model.channels)
+        return self._assess(str(path), features, origin, folder.record(video.id))
+
+    def _video_spec(self) -> ExtractionSpec:
+        """The extraction that the checkpoint was trained on; built and checked once."""
+        if self._spec is None:
+            trained = self.model.info.origin
+            if trained is None:
+                raise UsageError(
+                    f"{self.checkpoint} does not know which features it was trained on: "
+                    "extract them and score the .npy files"
+                )
+            weights = self._weights or trained.weights
+            if weights.startswith("file:"):
+                raise UsageError(
+                    f"{self.checkpoint} was trained on features of weights {weights}: "
+                    "give that file with --weights PATH"
+                )
+            spec = make_spec(
+                architecture=self._backbone or trained.backbone,
+                weights=weights,
+                protocol=trained.protocol,
+                device=self._device,
+            )
+            self._origin = feature_origin(spec)
+            check_origin(self.model.info, self._origin, "the backbone")
+            self._extractor = FeatureExtractor(spec)
+            self._spec = spec
+        return self._spec
+
+    def _extract(self, video: Video, spec: ExtractionSpec) -> tuple[np.ndarray, dict[str, Any]]:
+        assembly = Assembly()
+        with self._console.progress(video.path.name, 0, "clips") as progress:
+            for row in extract_rows(video, spec, self._extractor):
+                progress.total = max(progress.total, int(row["batches"]) * spec.batch_clips)
+                progress.advance(by=int(row["valid"]))
+                finished = assembly.add(row)
+                if finished is not None and finished.error:
+                    raise ExtractorError(finished.error)
+        return finished.features, finished.record
+
+    def _assess(
+        self,
+        name: str,
+        features: np.ndarray,
+        origin: FeatureOrigin | None,
+        record: dict[str, Any] | None,
+    ) -> Result:
+        assessment = self.model.assess(features)
+        starts, ends = clip_times(len(features), origin, record)
+        if not assessment.aligned:
+            starts, ends = equal_windows(starts, ends, len(assessment.clip_weights))
+        clips = tuple(
+            ClipAssessment(start, end, float(score), float(weight), assessment.aligned)
+            for start, end, score, weight in zip(
+                starts, ends, assessment.clip_scores, assessment.clip_weights, strict=True
+            )
+        )
+        info = self.model.info
+        return Result(
+            video=name,
+            score=float(assessment.score),
+            score_name=info.score_name,
+            score_range=tuple(info.score_range),
+            clips=clips,
+            checkpoint=str(self.checkpoint),
+            features=origin,
+        )
+
+
+Times = list[float] | list[None]
+
+
+def clip_times(
+    clips: int, origin: FeatureOrigin | None, record: dict[str, Any] | None
+) -> tuple[Times, Times]:
+    """Start and end of each clip in seconds; None where neither record nor protocol says."""
+    if record and len(record.get("clip_start_s", ())) == clips:
+        return record["clip_start_s"], record["clip_end_s"]
+    length_s = PUBLISHED_CLIP_S.get(origin.protocol) if origin else None
+    if length_s is None:
+        return [None] * clips, [None] * clips
+    return [i * length_s for i in range(clips)], [(i + 1) * length_s for i in range(clips)]
+
+
+def equal_windows(starts: Times, ends: Times, count: int) -> tuple[Times, Times]:
+    """``count`` equal windows over the span of the clips, for weights that belong to no clip."""
+    if starts[0] is None:
+        return [None] * count, [None] * count
+    edges = np.linspace(starts[0], ends[-1], count + 1).tolist()
+    return edges[:-1], edges[1:]
+
+
+def score_all(
+    scorer: Scorer,
+    inputs: list[Video],
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+) -> tuple[list[Result], list[Failure]]:
+    """Every input scored or named with its reason; one that fails never stops the others."""
+    results: list[Result] = []
+    failures: list[Failure] = []
+    for item in inputs:
+        try:
+            if item.path.suffix == ".npy":
+                results.append(scorer.score_features(item.path))
+            else:
+                results.append(scorer.score_video(item.path, start_s, end_s))
+        except (AqaError, ExtractorError, OSError) as error:
+            failures.append(Failure(str(item.path), one_line(error)))
+    return results, failures
+
+
+def pick_checkpoint(option: Path | None, runs: RunFolder, console: Console) -> Path:
+    """``--checkpoint``, else the one that was trained last here, and says which."""
+    if option is not None:
+        if not option.is_file():
+            raise UsageError(
+                f"--checkpoint {option}: no such file (this version ships no scorers by name)"
+            )
+        return option
+    last = runs.last_training()
+    if last is None:
+        raise UsageError(
+            f"nothing trained yet in {runs.root}: run `aqa-pipeline train` first, "
+            "or give --checkpoint FILE (this version ships no scorers by name)"
+        )
+    if not Path(last.checkpoint).is_file():
+        raise UsageError(f"the last trained checkpoint {last.checkpoint} is gone: train again")
+    console.note(f"checkpoint: {last.checkpoint} ({last.config}, trained last, {last.finished})")
+    return Path(last.checkpoint)
+
+
+def _feature_folder(path: Path) -> tuple[FeatureFolder, str]:
+    """The feature folder of a file, which may be several levels up, and its id there."""
+    path = path.resolve()
+    for parent in path.parents:
+        if (parent / "provenance.json").is_file():
+            return FeatureFolder(parent), path.relative_to(parent).with_suffix("").as_posix()
+    return FeatureFolder(path.parent), path.stem
+
+
+def _fingerprint(origin: FeatureOrigin, start_s: float | None, end_s: float | None) -> str:
+    text = f"{origin.to_dict()} {start_s} {end_s}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check_span(start_s: float | None, end_s: float | None) -> None:
+    """--start and --end must be seconds, in order."""
+    if (start_s is not None and start_s < 0) or (end_s is not None and end_s <= (start_s or 0)):
+        raise UsageError(f"--start {start_s} --end {end_s}: expected 0 <= start < end, in seconds")

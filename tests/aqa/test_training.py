@@ -1,0 +1,181 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aqa import AqaError
+from aqa.config import load_config, parse_config
+from aqa.datasets import Example, load_dataset
+from aqa.evaluation import bootstrap_interval, evaluate
+from aqa.training import train
+from aqa.videos import Videos
+
+CPU = torch.device("cpu")
+
+
+def same(one, other):
+    pairs = zip(one.state_dict().items(), other.state_dict().values(), strict=True)
+    return all(torch.equal(mine, theirs) for (_, mine), theirs in pairs)
+
+
+@pytest.mark.parametrize("recipe", ["honest", "paper"])
+def test_training_is_decided_by_its_seed(small_config, small_dataset, recipe):
+    config = small_config(recipe)
+    first = train(config, small_dataset, seed=1)
+    torch.rand(7)
+    state = torch.get_rng_state()
+    assert same(first, train(config, small_dataset, seed=1))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not same(first, train(config, small_dataset, seed=2))
+    assert not first.training
+
+
+def test_the_honest_recipe_never_looks_at_the_evaluation_split(small_config, small_dataset):
+    gone = [Example(f"x{n}", 3.0, Path("/nowhere.npy")) for n in range(3)]
+    poisoned = small_dataset.with_split(small_dataset.train, gone)
+    config = small_config()
+    assert same(train(config, small_dataset), train(config, poisoned))
+
+
+def test_the_honest_recipe_learns(small_config, small_dataset):
+    reports = []
+    config = small_config(epochs=60, learning_rate=3e-3)
+    model = train(config, small_dataset, on_epoch=reports.append)
+    assert evaluate(model, small_dataset.train).spearman > 0.9
+    result = evaluate(model, small_dataset.test)
+    assert result.spearman > 0.6
+    assert [report.epoch for report in reports] == list(range(1, 61))
+    assert reports[-1].losses["total"] < 0.3 * reports[0].losses["total"]
+    losses = reports[0].losses
+    assert losses["total"] == pytest.approx(
+        losses["score"] + losses["correlation"] + losses["attention"]
+    )
+
+
+def test_the_model_says_what_it_was_trained_on(small_config, small_dataset):
+    info = train(small_config(), small_dataset, seed=4).info
+    assert (info.seed, info.epochs, info.chosen_on) == (4, 3, "last epoch")
+    assert (info.training_videos, info.score_range, info.dataset) == (30, (0.0, 10.0), "csv")
+    assert info.origin == small_dataset.origin
+    assert 4 <= info.clip_counts[0] <= info.clip_counts[1] <= 8
+    assert parse_config(info.config) == small_config()
+    assert [entry["epoch"] for entry in info.history] == [1, 2, 3]
+
+
+def test_features_are_standardised_by_the_training_clips(small_config, small_dataset):
+    model = train(small_config(epochs=1), small_dataset)
+    clips = np.concatenate([np.load(e.features_path) for e in small_dataset.train])
+    np.testing.assert_allclose(model.feature_mean, clips.mean(0), atol=1e-5)
+    np.testing.assert_allclose(model.feature_std, clips.std(0), rtol=1e-4)
+
+
+def test_the_paper_recipe_marks_what_it_chose_on_the_evaluation_split(small_config, small_dataset):
+    reports = []
+    config = small_config("paper", epochs=4, learning_rate=1e-3)
+    model = train(config, small_dataset, on_epoch=reports.append)
+    assert model.info.chosen_on == "chosen on the evaluation split"
+    spearmans = [report.evaluation["spearman"] for report in reports]
+    assert model.info.epochs == 1 + int(np.argmax(spearmans))
+    assert reports[-1].evaluation["best_spearman"] == max(spearmans)
+    with pytest.raises(AqaError, match="evaluation split: csv has 0 test videos"):
+        train(config, small_dataset.with_split(small_dataset.train, []))
+
+
+def test_the_paper_recipe_draws_queries_and_repeats_its_scores(small_config, small_dataset):
+    config = small_config("paper", model={"query_std": 2.0}, epochs=1)
+    model = train(config, small_dataset)
+    assert evaluate(model, small_dataset.test) == evaluate(model, small_dataset.test)
+
+
+def test_tensorboard_gets_the_losses(small_config, small_dataset, tmp_path):
+    train(small_config(), small_dataset, log_dir=tmp_path / "log")
+    assert list((tmp_path / "log").glob("events.out.tfevents*"))
+
+
+def test_every_bad_feature_file_is_named_before_training(small_config, small_dataset):
+    first, second = small_dataset.train[:2]
+    np.save(first.features_path, np.full((3, 12), np.nan, np.float32))
+    np.save(second.features_path, np.zeros((3, 13), np.float32))
+    with pytest.raises(AqaError) as caught:
+        train(small_config(), small_dataset)
+    assert "v00.npy: NaN" in str(caught.value) and "v01.npy: features are 13" in str(caught.value)
+    with pytest.raises(AqaError, match=r"v00.npy: NaN"):
+        evaluate(train(small_config(), small_dataset.with_split(small_dataset.train[2:], [])),
+                 small_dataset.train)  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", ["honest", "paper"])
+def test_a_diverging_training_says_so(small_config, small_dataset, recipe):
+    config = small_config(recipe, learning_rate=1e30, epochs=20)
+    with pytest.raises(AqaError, match=r"diverged in epoch .*lower training.learning_rate"):
+        train(config, small_dataset)
+
+
+def test_what_cannot_be_trained(small_config, small_dataset):
+    config = small_config()
+    with pytest.raises(AqaError, match="no training videos"):
+        train(config, small_dataset.with_split([], []))
+    with pytest.raises(AqaError, match="device 'abacus': expected cpu, cuda"):
+        train(config, small_dataset, device="abacus")
+    same_score = dataclasses.replace(small_dataset, score_range=(5.0, 5.0))
+    with pytest.raises(AqaError, match="all scores are 5"):
+        train(config, same_score)
+
+
+def test_one_video_and_odd_last_batches_train(small_config, small_dataset):
+    one = small_dataset.with_split(small_dataset.train[:1], [])
+    assert np.isfinite(train(small_config(), one).info.history[-1]["total"])
+    nine = small_dataset.with_split(small_dataset.train[:9], [])
+    assert "correlation" in train(small_config(), nine).info.history[0]
+
+
+def test_batches_hold_whole_videos_and_zeros():
+    features = [np.full((n, 2), n, np.float32) for n in (3, 1, 4)]
+    videos = Videos(features, [0.1, 0.2, 0.3], CPU)
+    batch, lengths = videos.batch(torch.tensor([1, 2]))
+    assert lengths.tolist() == [1, 4]
+    assert batch[:, :, 0].tolist() == [[1, 0, 0, 0], [4, 4, 4, 4]]
+
+
+def test_cuts_are_the_published_ones():
+    """Zeros up to the count; else a random start below T - count, the last clip never reached."""
+    features = [np.arange(n, dtype=np.float32)[:, None] + 1 for n in (2, 6)]
+    videos = Videos(features, [0.1, 0.2], CPU)
+    starts = set()
+    torch.manual_seed(0)
+    for _ in range(50):
+        short, long = videos.cut(torch.tensor([0, 1]), 3)[:, :, 0].tolist()
+        assert short == [1, 2, 0]
+        assert long == [long[0] + n for n in range(3)]
+        starts.add(int(long[0]))
+    assert starts == {1, 2, 3}
+
+
+def test_an_ensemble_averages_scores(small_config, small_dataset):
+    models = [train(small_config(), small_dataset, seed=seed) for seed in (1, 2)]
+    single = [evaluate(model, small_dataset.test).predicted for model in models]
+    joint = evaluate(models, small_dataset.test)
+    np.testing.assert_allclose(joint.predicted, np.mean(single, axis=0))
+    assert joint.ids == tuple(example.id for example in small_dataset.test)
+    low, high = joint.spearman_interval
+    assert -1 <= low <= joint.spearman <= high <= 1
+
+
+def test_the_bootstrap_interval_is_narrow_for_many_videos_and_covers_the_truth():
+    rng = np.random.default_rng(1)
+    true = rng.normal(size=400)
+    low, high = bootstrap_interval([(true + rng.normal(size=400), true)])
+    assert low < 0.69 < high and high - low < 0.15
+
+
+def test_real_features_train(shared):
+    """A smoke test on the real Fis-V features: a small model, a few epochs, 60 videos."""
+    sizes = ["model.width=64", "model.feedforward=64", "model.head_widths=[32, 16]"]
+    config = load_config("fisv-pcs", [*sizes, "training.epochs=5", "training.learning_rate=3e-3"])
+    dataset = load_dataset(config, shared / "data/fisv")
+    small = dataset.with_split(dataset.train[:50], dataset.train[50:60])
+    model = train(config, small)
+    assert evaluate(model, small.train).spearman > 0.6
+    assert evaluate(model, small.test).mean_absolute_error < 6

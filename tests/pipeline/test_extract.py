@@ -1,0 +1,142 @@
+"""extract through Ray: bad inputs, resuming, provenance, the same bits as one process."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result as CliResult
+
+from aqa.features import FeatureFolder
+from pipeline.inputs import Video
+from pipeline.local import extract_rows
+from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+
+MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+Cli = Callable[..., CliResult]
+
+
+@pytest.fixture
+def footage(tmp_path: Path, routine_video: Callable[..., Path]) -> Path:
+    """Two good videos, one of them in a subfolder, and one of each kind that cannot be done."""
+    routine_video("in/a.mp4", elements=10, seed=1)
+    routine_video("in/deep/b.mp4", elements=3, seed=2)
+    routine_video("in/whole.mp4", elements=6, seed=3)
+    (tmp_path / "in/text.mp4").write_text("these are words")
+    data = (tmp_path / "in/whole.mp4").read_bytes()
+    (tmp_path / "in/cut.mp4").write_bytes(data[: len(data) // 2])
+    (tmp_path / "in/whole.mp4").unlink()
+    return tmp_path / "in"
+
+
+def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Path) -> None:
+    done = cli("extract", "--videos", footage, tmp_path / "gone.mp4", *MINI)
+    assert done.exit_code == 1
+    assert "2 extracted, 0 complete before, 3 failed" in done.output
+    for name in ("gone.mp4: no such file", "text.mp4", "cut.mp4"):
+        assert name in done.stderr
+    assert "Traceback" not in done.output
+
+    folder = FeatureFolder("features/videos")
+    assert folder.ids() == ["a", "deep/b"]
+    record = folder.record("a")
+    assert record["frame_count"] == 160 and record["fps"] == pytest.approx(25)
+    assert record["clip_start_s"] == pytest.approx([0.64 * clip for clip in range(10)])
+    assert record["source"]["size"] == os.path.getsize(footage / "a.mp4")
+    versions = json.loads(Path("features/videos/provenance.json").read_text())["versions"]
+    assert "torch" in versions
+    assert not [path for path in Path("features").rglob("*.tmp")]
+
+    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+    assembly = Assembly()
+    for row in extract_rows(Video("a", footage / "a.mp4"), spec, FeatureExtractor(spec)):
+        alone = assembly.add(row)
+    assert np.load(folder.path("a")).tobytes() == alone.features.tobytes()
+
+    before = folder.path("a").stat().st_mtime_ns
+    again = cli("extract", "--videos", footage / "a.mp4", *MINI)
+    assert again.exit_code == 0 and "1 complete before" in again.output
+    assert folder.path("a").stat().st_mtime_ns == before
+
+    os.utime(footage / "a.mp4")
+    changed = cli("extract", "--videos", footage / "a.mp4", *MINI)
+    assert changed.exit_code == 1
+    assert "source file has changed; --overwrite computes it again" in changed.stderr
+    assert cli("extract", "--videos", footage / "a.mp4", *MINI, "--overwrite").exit_code == 0
+
+
+def test_folder_of_another_origin_is_refused(cli: Cli, routine_video: Callable[..., Path]) -> None:
+    video = routine_video("a.mp4")
+    folder = FeatureFolder("features/videos")
+    from aqa.features import FeatureOrigin
+
+    folder.write_origin(FeatureOrigin("swin3d_b", "kinetics600-22k", None, "contiguous32"), {})
+    done = cli("extract", "--videos", video, *MINI)
+    assert done.exit_code == 2
+    assert "backbone swin3d_b / swin3d_mini" in done.stderr
+    assert "contiguous32 / mini16x112" in done.stderr
+
+
+def test_published_features_are_never_written_into(
+    cli: Cli, routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    video = routine_video("a.mp4")
+    published = tmp_path / "published"
+    published.mkdir()
+    np.save(published / "1.npy", np.zeros((3, 48), np.float32))
+    done = cli("extract", "--videos", video, *MINI, "--output", published, "--overwrite")
+    assert done.exit_code == 2 and "without provenance" in done.stderr
+    assert os.listdir(published) == ["1.npy"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "give either --dataset logo|fisv|rg or --videos"),
+        (("--dataset", "logo", "--videos", "x.mp4"), "give either"),
+        (("--dataset", "ice"), "--dataset ice: expected logo, fisv, rg"),
+        (("--dataset", "rg"), "no data root"),
+        (("--videos", ".", "--protocol", "other"), "contiguous32"),
+        (("--videos", ".", "--backbone", "resnet"), "unknown backbone 'resnet'"),
+        (("--videos", ".", "--reader", "vlc", *MINI), "vlc"),
+        (("--videos", ".", "--device", "tpu", *MINI), "--device tpu"),
+        (("--videos", ".", "--weights", "imagenet"), "no such file, and no name for swin3d_b"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(
+    cli: Cli, routine_video: Callable[..., Path], arguments: tuple[str, ...], words: str
+) -> None:
+    routine_video("a.mp4")
+    done = cli("extract", *arguments)
+    assert done.exit_code == 2, done.output
+    (line,) = done.stderr.strip().splitlines()
+    assert words in line and line.startswith("error: ")
+
+
+def test_weights_that_cannot_be_had_say_where_to_put_them(
+    cli: Cli,
+    routine_video: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AQA_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.setenv("AQA_WEIGHTS_URL", f"file://{tmp_path}/nowhere")
+    done = cli("extract", "--videos", routine_video("a.mp4"))
+    assert done.exit_code == 2
+    assert "swin_base_patch244_window877_kinetics600_22k.pth" in done.stderr
+    assert str(tmp_path / "weights") in done.stderr
+
+
+def test_timm_backbone(cli: Cli, routine_video: Callable[..., Path]) -> None:
+    video = routine_video("a.mp4")
+    done = cli(
+        "extract", "--videos", video, "--backbone", "timm:resnet10t", "--weights", "random",
+        "--protocol", "mini16x112", "--output", "out", "--workers", "1", "--quiet",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert np.load("out/a.npy").shape == (3, 512)
+    assert done.output == "1 extracted, 0 complete before, 0 failed: out\n"

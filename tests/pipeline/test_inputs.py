@@ -1,0 +1,79 @@
+"""Which videos a command works on, and under which ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.inputs import collect, raw_dataset, source_stamp
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def test_id_is_the_name_of_a_file_and_the_path_below_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "one.mp4", tmp_path / "more/a/2.mov", tmp_path / "more/a/10.MOV")
+    touch(tmp_path / "more/notes.txt", tmp_path / "more/.hidden.mp4")
+    videos, failures = collect([tmp_path / "one.mp4", tmp_path / "more"])
+    assert [video.id for video in videos] == ["one", "a/2", "a/10"]
+    assert failures == []
+
+
+def test_dots_in_a_name_stay(tmp_path: Path) -> None:
+    touch(tmp_path / "v/final.take.2.mp4")
+    videos, _ = collect([tmp_path / "v"])
+    assert videos[0].id == "final.take.2"
+
+
+def test_frame_folders_are_videos(tmp_path: Path) -> None:
+    touch(tmp_path / "all/game1/3/00000.jpg", tmp_path / "all/game1/4/00000.png")
+    assert [video.id for video in collect([tmp_path / "all"])[0]] == ["game1/3", "game1/4"]
+    assert [video.id for video in collect([tmp_path / "all/game1/3"])[0]] == ["3"]
+
+
+def test_missing_and_empty_are_failures_and_the_rest_goes_on(tmp_path: Path) -> None:
+    touch(tmp_path / "good.mp4")
+    (tmp_path / "empty").mkdir()
+    videos, failures = collect([tmp_path / "gone.mp4", tmp_path / "empty", tmp_path / "good.mp4"])
+    assert [video.id for video in videos] == ["good"]
+    assert "gone.mp4: no such file or folder" in failures[0].reason
+    assert "empty: no video and no frames" in failures[1].reason
+
+
+def test_two_inputs_of_one_id_are_refused_before_any_work(tmp_path: Path) -> None:
+    touch(tmp_path / "a/x.mp4", tmp_path / "a/x.mov")
+    with pytest.raises(UsageError, match=r"x\.mov and .*x\.mp4 would both be saved as 'x'"):
+        collect([tmp_path / "a"])
+
+
+def test_raw_logo_ids(tmp_path: Path) -> None:
+    for number in (0, 2, 10):
+        touch(tmp_path / f"LOGO/Video_result/WorldChampionship2019/{number}/00000.jpg")
+    videos = raw_dataset("logo", tmp_path)
+    assert [video.id.rsplit("_", 1)[1] for video in videos] == ["0", "2", "10"]
+    assert videos[0].id == "WorldChampionship2019_0"
+
+
+@pytest.mark.parametrize(("dataset", "folder"), [("fisv", "fis-v"), ("rg", "RG")])
+def test_raw_videos(tmp_path: Path, dataset: str, folder: str) -> None:
+    touch(tmp_path / folder / "videos" / "7.mkv")
+    assert [video.id for video in raw_dataset(dataset, tmp_path)] == ["7"]
+
+
+def test_raw_folder_may_be_named_and_is_named_when_missing(tmp_path: Path) -> None:
+    touch(tmp_path / "footage/7.mkv")
+    assert raw_dataset("rg", tmp_path, Path("footage"))[0].id == "7"
+    with pytest.raises(UsageError, match=r"looked for .*RG/videos.* set raw: in aqa\.yaml"):
+        raw_dataset("rg", tmp_path)
+
+
+def test_stamp_changes_with_any_frame(tmp_path: Path) -> None:
+    touch(tmp_path / "v/0.jpg", tmp_path / "v/1.jpg")
+    before = source_stamp(tmp_path / "v")
+    (tmp_path / "v/1.jpg").write_bytes(b"xy")
+    assert source_stamp(tmp_path / "v") != before

@@ -1,0 +1,223 @@
+"""score and evaluate on checkpoints: contracts, refusals, the report page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import Result as CliResult
+
+from aqa import save_checkpoint
+from aqa.config import ClipModelConfig, PublishedModelConfig
+from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.model import ModelInfo, build_model
+from extractors import build_backbone
+
+Cli = Callable[..., CliResult]
+
+
+def mini_origin() -> FeatureOrigin:
+    identity = build_backbone("swin3d_mini").identity
+    return FeatureOrigin(identity.backbone, identity.weights, identity.weights_digest, "mini16x112")
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """An untrained model of the demo's kind; scores from 0 to 50."""
+    torch.manual_seed(0)
+    config = ClipModelConfig(width=32, heads=2, feedforward=32, head_widths=(16, 8))
+    info = ModelInfo(score_name="total", score_range=(0.0, 50.0), origin=mini_origin())
+    return save_checkpoint(build_model(config, 48, info).eval(), tmp_path / "model.pt")
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    """A feature folder of three videos with provenance."""
+    rng = np.random.default_rng(0)
+    folder = FeatureFolder(tmp_path / "feats")
+    folder.write_origin(mini_origin(), {})
+    for name, clips in (("one", 4), ("two", 9), ("deep/three", 6)):
+        starts = [0.64 * clip for clip in range(clips)]
+        record = {"clip_start_s": starts, "clip_end_s": [s + 0.64 for s in starts]}
+        folder.save(name, rng.normal(size=(clips, 48)), mini_origin(), record)
+    return folder.folder
+
+
+def results_of(done: CliResult) -> list[dict]:
+    return json.loads(done.stdout)["results"]
+
+
+def test_video_and_its_features_score_alike(
+    cli: Cli, checkpoint: Path, routine_video: Callable[..., Path]
+) -> None:
+    video = routine_video("v.mp4", elements=5)
+    (first,) = results_of(cli("score", video, "--checkpoint", checkpoint, "--json"))
+    assert 0 < len(first["clips"]) == 5 and first["score_name"] == "total"
+    (stored,) = Path("features/scored").rglob("*.npy")
+    (second,) = results_of(cli("score", stored, "--checkpoint", checkpoint, "--json"))
+    assert second["score"] == first["score"] and second["clips"] == first["clips"]
+
+
+def test_a_part_of_a_video(cli: Cli, checkpoint: Path, routine_video: Callable[..., Path]) -> None:
+    video = routine_video("v.mp4", elements=5)
+    part = ("--start", "0.64", "--end", "1.92")
+    (result,) = results_of(cli("score", video, "--checkpoint", checkpoint, "--json", *part))
+    assert [clip["start_s"] for clip in result["clips"]] == pytest.approx([0.64, 1.28])
+    done = cli("score", video, "--checkpoint", checkpoint, "--start", "3", "--end", "2")
+    assert done.exit_code == 2 and "0 <= start < end" in done.stderr
+
+
+def test_one_bad_input_among_good_ones(
+    cli: Cli, checkpoint: Path, features: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "words.mp4").write_text("words")
+    np.save(tmp_path / "narrow.npy", np.zeros((3, 5), np.float32))
+    (tmp_path / "empty").mkdir()
+    done = cli(
+        "score", tmp_path / "words.mp4", features, tmp_path / "narrow.npy", tmp_path / "empty",
+        tmp_path / "gone.mp4", "--checkpoint", checkpoint, "--json",
+    )  # fmt: skip
+    assert done.exit_code == 1
+    results = results_of(done)
+    assert sorted(Path(r["video"]).name for r in results if "score" in r) == [
+        "one.npy", "three.npy", "two.npy",
+    ]  # fmt: skip
+    errors = " ".join(r["error"] for r in results if "error" in r)
+    for words in ("words.mp4", "5 wide, expected 48", "no video and no frames", "gone.mp4"):
+        assert words in errors
+    assert len(done.stderr.strip().splitlines()) == 4
+
+
+def test_features_of_another_protocol_are_refused(
+    cli: Cli, checkpoint: Path, features: Path
+) -> None:
+    FeatureFolder(features).write_origin(replace(mini_origin(), protocol="contiguous32"), {})
+    done = cli("score", features / "one.npy", "--checkpoint", checkpoint)
+    assert done.exit_code == 1
+    assert "mini16x112" in done.stderr and "contiguous32" in done.stderr
+
+
+def test_another_backbone_is_refused(
+    cli: Cli, checkpoint: Path, routine_video: Callable[..., Path]
+) -> None:
+    done = cli(
+        "score", routine_video("v.mp4"), "--checkpoint", checkpoint,
+        "--backbone", "timm:resnet10t", "--weights", "random",
+    )  # fmt: skip
+    assert done.exit_code != 0
+    assert "swin3d_mini" in done.stderr and "timm:resnet10t" in done.stderr
+
+
+def test_published_model_has_unaligned_windows(cli: Cli, features: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = PublishedModelConfig(query_count=4, width=32, heads=2, feedforward=32)
+    info = ModelInfo(origin=mini_origin())
+    path = save_checkpoint(build_model(config, 48, info).eval(), tmp_path / "published.pt")
+    (result,) = results_of(cli("score", features / "two.npy", "--checkpoint", path, "--json"))
+    assert [clip["aligned"] for clip in result["clips"]] == [False] * 4
+    assert [clip["start_s"] for clip in result["clips"]] == pytest.approx([0, 1.44, 2.88, 4.32])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "is no checkpoint"), (b"words", "is no checkpoint")]
+)
+def test_no_checkpoint(
+    cli: Cli, features: Path, tmp_path: Path, content: bytes, words: str
+) -> None:
+    (tmp_path / "bad.pt").write_bytes(content)
+    done = cli("score", features / "one.npy", "--checkpoint", tmp_path / "bad.pt")
+    assert done.exit_code == 2 and words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_nothing_trained_says_what_to_do(cli: Cli, features: Path) -> None:
+    done = cli("score", features / "one.npy")
+    assert done.exit_code == 2 and "aqa-pipeline train" in done.stderr
+    assert "ships no scorers" in done.stderr
+    done = cli("score", features / "one.npy", "--checkpoint", "fisv-pcs")
+    assert done.exit_code == 2 and "fisv-pcs: no such file" in done.stderr
+
+
+def test_table_on_a_terminal(cli: Cli, checkpoint: Path, features: Path) -> None:
+    done = cli("score", features / "two.npy", "--checkpoint", checkpoint)
+    assert done.exit_code == 0
+    assert "two.npy: " in done.stdout and "total (scale 0 to 50" in done.stdout
+    assert "won" in done.stdout and "lost" in done.stdout
+
+
+def test_evaluate(cli: Cli, checkpoint: Path, features: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "scores.csv"
+    labels.write_text("id,score\none,10\ntwo,30\ndeep/three,20\n")
+    asked = ("evaluate", "--features", features, "--labels", labels, "--checkpoint", checkpoint)
+    done = cli(*asked, "--json")
+    assert done.exit_code == 0, done.output
+    single = json.loads(done.stdout)
+    assert sorted(single["ids"]) == ["deep/three", "one", "two"]
+    assert -1 <= single["spearman"] <= 1
+    ensemble = json.loads(cli(*asked, "--checkpoint", checkpoint, "--json").stdout)
+    assert ensemble["predicted"] == pytest.approx(single["predicted"])
+    assert "Spearman" in cli(*asked).stdout
+    assert cli("evaluate", "--checkpoint", checkpoint).exit_code == 2
+
+
+def test_evaluate_refuses_features_of_another_origin(
+    cli: Cli, checkpoint: Path, features: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "scores.csv"
+    labels.write_text("id,score\none,10\ntwo,30\n")
+    FeatureFolder(features).write_origin(replace(mini_origin(), backbone="swin3d_t"), {})
+    done = cli("evaluate", "--features", features, "--labels", labels, "--checkpoint", checkpoint)
+    assert done.exit_code == 2
+    assert "swin3d_t" in done.stderr and "swin3d_mini" in done.stderr
+
+
+def test_report_page(cli: Cli, checkpoint: Path, features: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = cli(
+        "score", features / "two.npy", tmp_path / "gone.mp4",
+        "--checkpoint", checkpoint, "--report", page,
+    )  # fmt: skip
+    assert done.exit_code == 1
+    text = page.read_text()
+    assert "two.npy" in text and "<svg" in text and "gone.mp4: no such file" in text
+    # Nothing is loaded from elsewhere.
+    assert "src=" not in text and "<link" not in text and "@import" not in text
+
+
+def test_report_page_in_a_browser(
+    cli: Cli, checkpoint: Path, features: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    cli(
+        "score", features / "two.npy", "--checkpoint", checkpoint,
+        "--report", tmp_path / "report.html",
+    )  # fmt: skip
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        page = browser.new_page(viewport={"width": 420, "height": 900})
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto((tmp_path / "report.html").as_uri())
+        rows = page.locator("details tr")
+        assert rows.count() == 10 and not rows.nth(1).is_visible()
+        page.locator("summary").click()
+        assert rows.nth(1).is_visible()
+        # A narrow screen needs no sideways scrolling.
+        assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        assert problems == []
+        browser.close()

@@ -1,0 +1,95 @@
+"""Batches, rows and their assembly, without Ray."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.inputs import Video
+from pipeline.local import extract_rows
+from pipeline.stages import (
+    Assembly,
+    ExtractionSpec,
+    FeatureExtractor,
+    Finished,
+    decode_batches,
+)
+
+SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+
+
+def rows_of(video: str, batches: int, channels: int = 3) -> list[dict]:
+    return [
+        {
+            "video": video,
+            "batch": index,
+            "batches": batches,
+            "valid": 2 if index < batches - 1 else 1,
+            "features": np.full((2, channels), index, np.float32),
+            "record": json.dumps({"n": index}),
+            "error": "",
+        }
+        for index in range(batches)
+    ]
+
+
+def test_assembly_orders_whatever_comes_and_drops_padding() -> None:
+    assembly = Assembly()
+    rows = rows_of("v", 3)
+    assert assembly.add(rows[2]) is None
+    assert assembly.add(rows[0]) is None
+    assert assembly.add(rows[0]) is None  # delivered twice
+    finished = assembly.add(rows[1])
+    assert finished is not None
+    assert finished.features[:, 0].tolist() == [0, 0, 1, 1, 2]
+    assert finished.record == {"n": 2}
+
+
+def test_assembly_ends_a_video_once() -> None:
+    assembly = Assembly()
+    first, second = rows_of("v", 2)
+    assert assembly.add(first | {"error": "damaged"}) == Finished("v", None, {}, "damaged")
+    assert assembly.add(second) is None
+    (only,) = rows_of("w", 1)
+    assert assembly.add(only) is not None
+    assert assembly.add(only) is None
+
+
+def test_every_batch_has_one_shape_and_the_same_rows_come_twice(
+    routine_video: Callable[..., Path],
+) -> None:
+    video = Video("v", routine_video("v.mp4", elements=9))
+    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+    rows = list(decode_batches(video, spec))
+    assert spec.batch_clips == 8
+    assert [(row["valid"], len(row["clips"])) for row in rows] == [(8, 8), (1, 8)]
+    for row, again in zip(rows, decode_batches(video, spec), strict=True):
+        assert np.array_equal(row.pop("clips"), again.pop("clips"))
+        assert row == again
+
+
+def test_a_bad_video_is_a_row_with_a_reason(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_text("no video")
+    (row,) = decode_batches(Video("text", path), SPEC)
+    assert "text.mp4" in row["error"] and "\n" not in row["error"]
+    assert FeatureExtractor(SPEC)(row)["error"] == row["error"] or row["error"]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_number_of_workers_changes_no_bit(routine_video: Callable[..., Path], workers: int) -> None:
+    video = Video("v", routine_video("v.mp4", elements=20))
+    extractor = FeatureExtractor(SPEC)
+
+    def features(threads: int) -> np.ndarray:
+        assembly = Assembly()
+        for row in extract_rows(video, SPEC, extractor, threads):
+            finished = assembly.add(row)
+        assert finished is not None
+        return finished.features
+
+    assert features(workers).tobytes() == features(2).tobytes()
