@@ -79,12 +79,12 @@ class ClipModelConfig(_Section):
     """One query per clip of the video, made from the clip: batch-independent, masked padding."""
 
     queries: Literal["clips"] = "clips"
-    width: Count = 256
+    width: Count = 128
     layers: Count = 2
     heads: Count = 4
-    feedforward: Count = 512
-    head_widths: tuple[Count, Count] = (256, 128)
-    dropout: Rate = 0.3
+    feedforward: Count = 256
+    head_widths: tuple[Count, Count] = (128, 64)
+    dropout: Rate = 0.5
     attention_dropout: Rate = 0.0  # without it attention stays fused on CPUs while training
 
 
@@ -112,9 +112,9 @@ class HonestTraining(_Section):
     """Deterministic, whole videos, no look at the evaluation split, last epoch."""
 
     recipe: Literal["honest"] = "honest"
-    epochs: Count = 30
+    epochs: Count = 20
     batch_size: Count = 16
-    learning_rate: Positive = 5e-4
+    learning_rate: Positive = 1e-3
     weight_decay: NotNegative = 0.05
     warmup_share: Rate = 0.1  # share of the steps with a rising rate, before the cosine
     weight_average: Rate = 0.99  # decay per step of the averaged weights that are kept

@@ -30,7 +30,9 @@ class Evaluation:
     spearman_interval: tuple[float, float]  # 95 %, bootstrap over the videos
 
     @classmethod
-    def of(cls, ids: Sequence[str], predicted: Sequence[float], true: Sequence[float]) -> Any:
+    def of(
+        cls, ids: Sequence[str], predicted: Sequence[float], true: Sequence[float]
+    ) -> Evaluation:
         return cls(
             ids=tuple(ids),
             predicted=tuple(map(float, predicted)),
@@ -39,7 +41,7 @@ class Evaluation:
             relative_l2=metrics.relative_l2(predicted, true),
             kendall=metrics.kendall(predicted, true),
             mean_absolute_error=metrics.mean_absolute_error(predicted, true),
-            spearman_interval=bootstrap_interval([(predicted, true)]),
+            spearman_interval=bootstrap_interval([([predicted], true)]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,23 +71,24 @@ def evaluate(
 
 
 def bootstrap_interval(
-    groups: Sequence[tuple[Sequence[float], Sequence[float]]], replicates: int = 1000
+    groups: Sequence[tuple[Sequence[Sequence[float]], Sequence[float]]], replicates: int = 1000
 ) -> tuple[float, float]:
-    """95 % interval of the mean Spearman correlation over groups of (predicted, true).
+    """95 % interval of the mean Spearman correlation over groups of (predictions, true).
 
-    Videos are drawn with replacement within each group (a fold), with a fixed seed.
+    A group is a fold; its predictions [seeds][videos] are of the same videos, which are drawn
+    with replacement, once for all seeds, with a fixed seed.
     """
     generator = np.random.default_rng(0)
     means = np.zeros(replicates)
-    for predicted, true in groups:
-        pair = np.asarray([predicted, true], dtype=np.float64)
-        drawn = pair[:, generator.integers(0, pair.shape[1], (replicates, pair.shape[1]))]
+    for predictions, true in groups:
+        scores = np.asarray([*predictions, true], dtype=np.float64)  # [seeds + 1, videos]
+        drawn = scores[:, generator.integers(0, scores.shape[1], (replicates, scores.shape[1]))]
         ranks = stats.rankdata(drawn, axis=2)
         ranks -= ranks.mean(axis=2, keepdims=True)
+        norms = np.sqrt((ranks**2).sum(2))  # [seeds + 1, replicates]
         with np.errstate(invalid="ignore"):  # a draw of one video only has no correlation
-            first, second = ranks
-            norm = np.sqrt((first**2).sum(1) * (second**2).sum(1))
-            means += (first * second).sum(1) / norm / len(groups)
+            correlations = (ranks[:-1] * ranks[-1]).sum(2) / (norms[:-1] * norms[-1])
+        means += correlations.mean(0) / len(groups)
     if not np.isfinite(means).any():
         return float("nan"), float("nan")
     low, high = np.nanpercentile(means, [2.5, 97.5])

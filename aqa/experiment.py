@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,6 +116,10 @@ def _read_folds(path: Path) -> dict[str, str]:
     twice = [video_id for video_id, count in Counter(name for name, _ in rows).items() if count > 1]
     if twice:
         raise AqaError(f"{path} names videos twice: {listing(twice)}")
+    # They name folders.
+    odd = sorted({fold for _, fold in rows if not re.fullmatch(r"\w[\w.-]*", fold)})
+    if odd:
+        raise AqaError(f"{path}: fold {odd[0]!r} is no name of letters, digits, '-', '.' and '_'")
     return dict(rows)
 
 
@@ -213,7 +218,7 @@ class Table:
     mean: dict[str, float]
     std_over_folds: dict[str, float]  # of the means over seeds; nan for one fold
     std_over_seeds: dict[str, float]  # of the means over folds; nan for one seed
-    spearman_interval: tuple[float, float]  # 95 %, bootstrap over the videos within each run
+    spearman_interval: tuple[float, float]  # 95 %, bootstrap over the videos of each fold
     chosen_on: str
     predictions: tuple[dict[str, Any], ...]  # out of fold: fold, seed, id, predicted, true
 
@@ -237,13 +242,12 @@ def summarise(results: Sequence[RunResult]) -> Table:
     if not results:
         raise AqaError("no finished runs to summarise")
     rows = tuple(_row(result) for result in results)
-    evaluations = [result.evaluation for result in results]
     return Table(
         rows=rows,
         mean={name: float(np.mean([row[name] for row in rows])) for name in METRICS},
         std_over_folds={name: _spread(rows, "fold", name) for name in METRICS},
         std_over_seeds={name: _spread(rows, "seed", name) for name in METRICS},
-        spearman_interval=bootstrap_interval([(e.predicted, e.true) for e in evaluations]),
+        spearman_interval=_interval(results),
         chosen_on=", ".join(sorted({row["chosen_on"] for row in rows})),
         predictions=tuple(
             {"fold": r.fold, "seed": r.seed, "id": name, "predicted": predicted, "true": true}
@@ -253,6 +257,13 @@ def summarise(results: Sequence[RunResult]) -> Table:
             )
         ),
     )
+
+
+def _interval(results: Sequence[RunResult]) -> tuple[float, float]:
+    folds: dict[str, list[Evaluation]] = {}
+    for result in results:
+        folds.setdefault(result.fold, []).append(result.evaluation)
+    return bootstrap_interval([([e.predicted for e in f], f[0].true) for f in folds.values()])
 
 
 def _spread(rows: Sequence[dict[str, Any]], over: str, name: str) -> float:

@@ -15,6 +15,7 @@ _EXPORTS = {
     "build_backbone": "backbones",
     "ClipStream": "clips",
     "SourceInfo": "clips",
+    "check_reader": "clips",
     "open_clips": "clips",
     "read_clips": "clips",
     "look": "container",

@@ -146,11 +146,18 @@ def open_clips(
     """
     path = Path(path)
     protocol = get_protocol(protocol) if isinstance(protocol, str) else protocol
-    if reader not in get_args(ReaderName):
-        raise ExtractorError(f"unknown reader {reader!r}: there are {get_args(ReaderName)}")
+    check_reader(reader)
     if path.is_dir():
         return _open_folder(path, protocol, start_s, end_s, frame_rate)
     return _open_video(path, protocol, start_s, end_s, reader)
+
+
+def check_reader(name: str) -> None:
+    """ExtractorError if there is no such reader."""
+    if name not in get_args(ReaderName):
+        raise ExtractorError(
+            f"unknown reader {name!r}: there are {', '.join(get_args(ReaderName))}"
+        )
 
 
 def _open_video(
@@ -231,6 +238,8 @@ def _choose(
         return decord, None
     if obstacle is None and first_index >= pyav_reader.SEEK_FROM_FRAME:
         obstacle = "PyAV seeks to a late start"
+    if obstacle is None and container.frame_count < decord_reader.WORTH_FRAMES:
+        obstacle = "PyAV reads so short a video before decord's process has started"
     return (pyav, obstacle) if obstacle else (decord | pyav, None)
 
 

@@ -20,6 +20,8 @@ import numpy as np
 from extractors.container import Container
 
 STALL_LIMIT_S = 60.0
+# A child process takes about half a second to start; PyAV reads this many frames meanwhile.
+WORTH_FRAMES = 250
 _WORKER = Path(__file__).with_name("decord_worker.py")
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ, which Python names on Linux only

@@ -67,14 +67,14 @@ class Console:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn(f"{unit} {{task.fields[status]}}"),
+                TextColumn(f"{unit} ({{task.fields[rate]}}) {{task.fields[status]}}"),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
                 console=self._err,
                 transient=True,
             ) as bar:
-                yield BarTicker(total, bar, bar.add_task(what, total=total, status=""))
+                yield BarTicker(total, bar, bar.add_task(what, total=total, status="", rate="-"))
         else:
             ticker = LineTicker(total, what, unit)
             yield ticker
@@ -107,9 +107,17 @@ class BarTicker(Ticker):
     def __init__(self, total: int, bar: Progress, task: int) -> None:
         super().__init__(total)
         self._bar, self._task = bar, task
+        self._start = time.monotonic()
 
     def _show(self) -> None:
-        self._bar.update(self._task, completed=self.done, status=self.status)
+        rate = self.done / max(time.monotonic() - self._start, 1e-9)
+        self._bar.update(
+            self._task,
+            total=self.total,
+            completed=self.done,
+            status=self.status,
+            rate=f"{rate:.2g}/s",
+        )
 
 
 class LineTicker(Ticker):
@@ -142,11 +150,13 @@ class LineTicker(Ticker):
         print(f"{line} ({rate:.2g}/s){left}{status}", file=sys.stderr, flush=True)
 
 
-def clock(seconds: float) -> str:
-    """Seconds for people: ``0:07``, ``3:25``, ``1:02:03``."""
-    minutes, second = divmod(round(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+def clock(seconds: float, *, tenths: bool = False) -> str:
+    """Seconds for people: ``0:07``, ``3:25``, ``1:02:03``; with tenths ``0:07.3``."""
+    rounded = round(seconds, 1) if tenths else round(seconds)
+    minutes, second = divmod(rounded, 60)
+    hours, minute = divmod(int(minutes), 60)
+    last = f"{second:04.1f}" if tenths else f"{second:02d}"
+    return f"{hours}:{minute:02d}:{last}" if hours else f"{minute}:{last}"
 
 
 def _is_number(cell: str) -> bool:

@@ -58,8 +58,10 @@ def write_video(path: Path, routine: Routine, rng: np.random.Generator) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        # One thread: the encoder's output, and so every later number, is the same on every run.
-        stream.options = {"crf": "20", "preset": "veryfast", "threads": "1"}
+        # x264's assembly and threads do not give the same bytes, and so features, on every run.
+        repeatable = "asm=0:threads=1:lookahead-threads=1:sync-lookahead=0"
+        stream.options = {"crf": "20", "preset": "veryfast", "x264-params": repeatable}
+        stream.codec_context.thread_count = 1
         stream.time_base = Fraction(1, FPS)
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aqa.features import FeatureFolder, FeatureOrigin
-from extractors import build_backbone, get_protocol
+from extractors import build_backbone, check_reader, get_protocol
 from pipeline.console import Console
 from pipeline.errors import Failure, UsageError
 from pipeline.graph import RayOptions, run_graph
@@ -121,11 +121,11 @@ def _run(
 ) -> Iterator[Finished]:
     """Yields each video as Finished, in the order in which they end."""
     assembly, clips = Assembly(), 0
+    console.note(f"starting Ray ({options.address or 'on this machine'}) ...")
     with (
         console.progress("extract", len(videos), "videos") as progress,
         closing(run_graph(videos, spec, options)) as rows,
     ):
-        console.note(f"starting Ray ({options.address or 'embedded'}) ...")
         for row in rows:
             clips += int(row["valid"])
             finished = assembly.add(row)
@@ -144,7 +144,8 @@ def make_spec(
     device: str,
     reader: str = "auto",
 ) -> ExtractionSpec:
-    """A spec with defaults filled in and every name checked; raises before any work is done."""
+    """A spec with defaults filled in; an unknown protocol or reader is an ExtractorError."""
+    check_reader(reader)
     return ExtractionSpec(
         architecture=architecture or DEFAULT_BACKBONE,
         weights=weights or DEFAULT_WEIGHTS,

@@ -9,17 +9,20 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline import native_stderr
 from pipeline.errors import UsageError
 from pipeline.inputs import Video
 from pipeline.stages import ExtractionSpec, FeatureExtractor, Row, decode_batches
 
 OBJECT_STORE_BYTES = 2**30
-BLOCK_BYTES = 32 * 2**20
+# About one batch per block, so that several workers share even one video.
+BLOCK_BYTES = 8 * 2**20
 MAX_INPUT_BLOCKS = 1000
 # Fractions let decode tasks and one backbone actor per core share a machine, two cores included.
 DECODE_CPUS = 0.5
@@ -36,12 +39,13 @@ class RayOptions:
 
 def run_graph(videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions) -> Iterator[Row]:
     """Feature rows of all videos, in any order, as they come. Starts Ray and stops it again."""
-    ray = _start_ray(options.address)
-    try:
-        workers = options.workers or _default_workers(ray, spec.device)
-        yield from _dataset(ray, videos, spec, workers).iter_rows()
-    finally:
-        ray.shutdown()
+    with native_stderr.set_aside():
+        ray = _start_ray(options.address)
+        try:
+            workers = options.workers or _default_workers(ray, spec.device)
+            yield from _dataset(ray, videos, spec, workers).iter_rows()
+        finally:
+            ray.shutdown()
 
 
 def _dataset(ray: Any, videos: Sequence[Video], spec: ExtractionSpec, workers: int) -> Any:
@@ -53,7 +57,7 @@ def _dataset(ray: Any, videos: Sequence[Video], spec: ExtractionSpec, workers: i
         ray.data.from_items(items, override_num_blocks=min(len(items), MAX_INPUT_BLOCKS))
         .flat_map(_decode, fn_kwargs={"spec": spec}, num_cpus=DECODE_CPUS)
         .map(
-            FeatureExtractor,
+            _BackboneActor,
             fn_constructor_args=(spec,),
             compute=ActorPoolStrategy(size=workers),
             **actor,
@@ -65,9 +69,16 @@ def _decode(item: dict[str, str], spec: ExtractionSpec) -> Iterator[Row]:
     return decode_batches(Video(item["id"], Path(item["path"])), spec)
 
 
+class _BackboneActor(FeatureExtractor):
+    def __init__(self, spec: ExtractionSpec) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        super().__init__(spec)
+
+
 def _start_ray(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if address is None and "RAY_AUTH_MODE" not in os.environ:
         # Ray's ports are open to every user of the machine: an embedded one gets a token of its
         # own, and is told so, since Ray's default differs between versions. A cluster's mode is
@@ -91,6 +102,7 @@ def _start_ray(address: str | None) -> Any:
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="ray.data")
     return ray
 
 

@@ -16,12 +16,19 @@ def extract_rows(
 ) -> Iterator[Row]:
     """Feature rows of one video, in order. torch frees the interpreter while it computes, so on the
     CPU a thread per core runs the backbone; at most twice as many batches wait in memory."""
+    import torch
+
     threads = (workers or os.cpu_count() or 1) if spec.device == "cpu" else 1
     waiting: deque[Future[Row]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for row in decode_batches(video, spec):
-            waiting.append(pool.submit(extractor, row))
-            while len(waiting) >= 2 * threads:
+    torch_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for row in decode_batches(video, spec):
+                waiting.append(pool.submit(extractor, row))
+                while len(waiting) >= 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(torch_threads)

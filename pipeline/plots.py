@@ -37,16 +37,7 @@ def routine_figure(result: Result) -> Figure:
         linewidth=5,
     )
     top.axhline(result.score, color=GAIN, linewidth=1.6)
-    top.annotate(
-        f"score {result.score:.2f}",
-        (edges[-1], result.score),
-        xytext=(-4, 4),
-        textcoords="offset points",
-        ha="right",
-        color=GAIN,
-        weight="bold",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
-    )
+    top.set_title(f"score {result.score:.2f}", loc="right", fontsize=10, color=GAIN, weight="bold")
     low, high = min(scores.min(), result.score), max(scores.max(), result.score)
     margin = 0.15 * (high - low) or 1.0
     top.set_ylim(low - margin, high + margin)

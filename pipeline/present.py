@@ -29,7 +29,7 @@ def show_result(result: Result, console: Console) -> None:
     low, high = result.score_range
     console.result(
         f"{Path(result.video).name}: {result.score:.2f} {result.score_name} "
-        f"(scale {low:g} to {high:g}; no interval: the checkpoint carries no calibration)"
+        f"(scale {low:.4g} to {high:.4g}; no interval: the checkpoint carries no calibration)"
     )
     if not result.clips[0].aligned:
         console.note("  this model weighs queries, not clips: it does not say where")

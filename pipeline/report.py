@@ -59,5 +59,7 @@ def _row(result: Result, index: int) -> dict[str, Any]:
 
 
 def when(start_s: float | None, end_s: float | None, index: int) -> str:
-    """``1:05-1:06``, or the clip's number where the features carry no times."""
-    return f"clip {index + 1}" if start_s is None else f"{clock(start_s)}-{clock(end_s)}"
+    """``1:05.3-1:06.6``, or the clip's number where the features carry no times."""
+    if start_s is None:
+        return f"clip {index + 1}"
+    return f"{clock(start_s, tenths=True)}-{clock(end_s, tenths=True)}"

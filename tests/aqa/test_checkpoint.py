@@ -69,7 +69,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, model, shared, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.pt").write_text("hello")
     (tmp_path / "empty.pt").write_bytes(b"")
-    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Evil()))
+    (tmp_path / "evil.pt").write_bytes(pickle.dumps(Evil(), protocol=2))
     torch.save({"format": "aqa-checkpoint", "x": Evil()}, tmp_path / "evil2.pt")
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pt")
     torch.save([1], tmp_path / "list.pt")

@@ -37,6 +37,7 @@ def test_folds_come_from_a_file(shared, tmp_path):
     [
         ("id,part\nv0,1\n", "expected the columns id,fold"),
         ("id,fold\nv0,1\nv0,2\nv1,1\n", "names videos twice: v0"),
+        ("id,fold\nv0,../x\nv1,1\n", "'../x' is no name"),
         ("id,fold\nv0,1\nv1,1\n", "all videos are in fold 1"),
     ],
 )

@@ -166,7 +166,7 @@ def test_an_ensemble_averages_scores(small_config, small_dataset):
 def test_the_bootstrap_interval_is_narrow_for_many_videos_and_covers_the_truth():
     rng = np.random.default_rng(1)
     true = rng.normal(size=400)
-    low, high = bootstrap_interval([(true + rng.normal(size=400), true)])
+    low, high = bootstrap_interval([([true + rng.normal(size=400)], true)])
     assert low < 0.69 < high and high - low < 0.15
 
 

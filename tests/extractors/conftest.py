@@ -90,3 +90,9 @@ def make_audio(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _decord_for_short_videos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test videos are short; let decord have them all the same."""
+    monkeypatch.setattr("extractors.decord_reader.WORTH_FRAMES", 0)

@@ -1,0 +1,134 @@
+"""train from the command line: what it picks, what it leaves, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result as CliResult
+
+from aqa import load_checkpoint
+from aqa.features import FeatureFolder, FeatureOrigin
+from pipeline.run_folder import LastExtraction, RunFolder
+
+Cli = Callable[..., CliResult]
+SMALL = (
+    "--set", "training.epochs=3", "--set", "model.width=16", "--set", "model.heads=2",
+    "--set", "model.feedforward=16", "--set", "model.head_widths=[8,4]",
+)  # fmt: skip
+ORIGIN = FeatureOrigin("swin3d_mini", "random", "d" * 64, "mini16x112")
+
+
+@pytest.fixture
+def own_data(tmp_path: Path) -> tuple[Path, Path]:
+    """(feature folder, scores.csv) of 12 videos, 4 of them test, whose scores can be learned."""
+    rng = np.random.default_rng(0)
+    folder = FeatureFolder(tmp_path / "feats")
+    folder.write_origin(ORIGIN, {})
+    rows = []
+    for number in range(12):
+        features = rng.normal(size=(5 + number % 3, 8)) + number / 4
+        folder.save(f"v{number}", features, ORIGIN, {})
+        rows.append((f"v{number}", f"{10 + number}", "test" if number % 3 == 0 else "train"))
+    labels = tmp_path / "scores.csv"
+    labels.write_text("id,score,split\n" + "".join(",".join(row) + "\n" for row in rows))
+    return folder.folder, labels
+
+
+def test_own_scores(cli: Cli, own_data: tuple[Path, Path]) -> None:
+    features, labels = own_data
+    done = cli("train", "--labels", labels, "--features", features, *SMALL)
+    assert done.exit_code == 0, done.output
+    assert "epoch: last epoch" in done.output and "Spearman" in done.output
+    last = RunFolder(Path("runs")).last_training()
+    model = load_checkpoint(last.checkpoint)
+    # The range of the training scores: the test scores (10 is one) are not looked at.
+    assert model.info.origin == ORIGIN and model.info.score_range == (11.0, 21.0)
+    assert model.info.training_videos == 8 and model.info.epochs == 3
+    run = Path(last.checkpoint).parents[2]
+    assert list(run.rglob("events.out.tfevents.*"))
+    results = json.loads((run / "results.json").read_text())
+    assert len(results["runs"]) == 1 and results["runs"][0]["videos"] == 4
+    assert (Path(last.checkpoint).parent / "predicted-against-true.png").exists()
+
+    scored = cli("score", features / "v3.npy", "--json")
+    assert json.loads(scored.stdout)["results"][0]["checkpoint"] == last.checkpoint
+
+
+def test_folds_and_seeds_make_a_table_and_no_scorer(
+    cli: Cli, own_data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    features, labels = own_data
+    asked = (
+        "train", "--labels", labels, "--features", features, *SMALL,
+        "--folds", "2", "--seeds", "0,1", "--output", tmp_path / "run",
+    )  # fmt: skip
+    done = cli(*asked)
+    assert done.exit_code == 0, done.output
+    assert "std over" in done.output and "trains no scorer" in done.output
+    assert RunFolder(Path("runs")).last_training() is None
+    with (tmp_path / "run/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # Two folds of the eight training videos, with two seeds; no test video among them.
+    assert len(rows) == 16 and not {row["id"] for row in rows} & {"v0", "v3", "v6", "v9"}
+
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
+    assert len(before) == 4
+    assert cli(*asked).exit_code == 0
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
+
+    one = cli(*asked[:-4], "--only-fold", "1", "--output", tmp_path / "one")
+    assert one.exit_code == 0, one.output
+    assert len(list((tmp_path / "one").rglob("model.pt"))) == 1
+    none = cli(*asked, "--only-fold", "7")
+    assert none.exit_code == 2 and "the folds are 0, 1" in none.stderr
+
+
+def test_after_own_extraction_labels_are_enough(cli: Cli, own_data: tuple[Path, Path]) -> None:
+    features, labels = own_data
+    RunFolder(Path("runs")).remember(LastExtraction(None, str(features), None, "today"))
+    done = cli("train")
+    assert done.exit_code == 2 and "--labels FILE" in done.stderr
+    done = cli("train", "--labels", labels, *SMALL)
+    assert done.exit_code == 0, done.output
+    assert f"features: {features}, extracted last (today)" in done.output
+
+
+def test_without_a_test_split_it_trains_all_the_same(
+    cli: Cli, own_data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    features, labels = own_data
+    plain = tmp_path / "plain.csv"
+    plain.write_text(
+        labels.read_text().replace(",test", "").replace(",train", "").replace(",split", "")
+    )
+    done = cli("train", "--labels", plain, "--features", features, *SMALL, "--seeds", "0,1")
+    assert done.exit_code == 0, done.output
+    assert "trained without an evaluation" in done.output
+    assert load_checkpoint(RunFolder(Path("runs")).last_training().checkpoint).info.seed == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing extracted yet"),
+        (("--config", "figure"), "neither a config file nor a shipped experiment"),
+        (("--config", "fisv-pcs"), "no data root"),
+        (("--config", "fisv-pcs", "--data-root", "."), "fisv"),
+        (("--labels", "gone.csv", "--features", "."), "gone.csv"),
+        (("--config", "demo", "--set", "training.epoch=3"), "did you mean epochs?"),
+        (("--config", "demo", "--set", "training.epochs=many"), "training.epochs"),
+        (("--config", "demo", "--seeds", "a,b"), "--seeds a,b: expected whole numbers"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(
+    cli: Cli, arguments: tuple[str, ...], words: str
+) -> None:
+    done = cli("train", *arguments)
+    assert done.exit_code == 2, done.output
+    (line,) = done.stderr.strip().splitlines()
+    assert words in line and line.startswith("error: ")
