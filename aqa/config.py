@@ -112,7 +112,7 @@ class HonestTraining(_Section):
     """Deterministic, whole videos, no look at the evaluation split, last epoch."""
 
     recipe: Literal["honest"] = "honest"
-    epochs: Count = 20
+    epochs: Count = 12
     batch_size: Count = 16
     learning_rate: Positive = 1e-3
     weight_decay: NotNegative = 0.05

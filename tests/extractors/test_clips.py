@@ -255,5 +255,5 @@ def test_importing_is_cheap() -> None:
 
 def test_a_short_video_is_not_worth_a_process(make_video, monkeypatch) -> None:
     monkeypatch.setattr(decord_reader, "WORTH_FRAMES", 250)
-    stream = open_clips(make_video(frames=20), "mini16x112")
+    stream = open_clips(make_video("a.mp4", 20), "mini16x112")
     assert stream.info.reader == "pyav" and "so short a video" in stream.info.reader_note
