@@ -26,7 +26,8 @@ from aqa.datasets import AqaDataset, Example
 from aqa.errors import AqaError, listing
 from aqa.evaluation import Evaluation, bootstrap_interval, evaluate
 from aqa.files import read_json, write_atomically, write_json
-from aqa.training import OnEpoch, train
+from aqa.loop import OnEpoch
+from aqa.training import train
 
 METRICS = ("spearman", "relative_l2", "kendall", "mean_absolute_error")
 

@@ -17,9 +17,9 @@ from aqa import metrics
 from aqa.config import ExperimentConfig, PaperTraining
 from aqa.datasets import AqaDataset
 from aqa.errors import AqaError
+from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.losses import paper_losses
 from aqa.model import AssessmentModel
-from aqa.training import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.videos import Videos
 
 CHOSEN_ON = "chosen on the evaluation split"

@@ -6,22 +6,27 @@ Heavy libraries are imported inside the commands, so that ``--help`` answers at 
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from aqa.errors import AqaError
-from extractors.errors import ExtractorError
-from pipeline import __version__
+from pipeline.cli_options import (
+    Backbone,
+    DataRoot,
+    Device,
+    Quiet,
+    Version,
+    Weights,
+    chosen_device,
+    guarded,
+    integers,
+    show_failures,
+)
 from pipeline.console import Console
-from pipeline.errors import Failure, UsageError
-from pipeline.settings import Settings, load_settings
+from pipeline.errors import UsageError
 from pipeline.settings import data_root as find_data_root
-
-INTERRUPTED = 130
+from pipeline.settings import load_settings
 
 app = typer.Typer(
     name="aqa-pipeline",
@@ -33,55 +38,9 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"aqa-pipeline {__version__}")
-        raise typer.Exit
-
-
-Version = Annotated[
-    bool,
-    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
-DataRoot = Annotated[
-    Path | None,
-    typer.Option(help="Where the data sets lie. Default: data_root of aqa.yaml, or $DATASET_ROOT."),
-]
-Device = Annotated[
-    str | None, typer.Option(help="auto, cpu or cuda. auto: cuda where there is a GPU.")
-]
-Backbone = Annotated[
-    str | None,
-    typer.Option(help="swin3d_t, swin3d_s, swin3d_b, swin3d_mini, or timm:NAME (an image model)."),
-]
-Weights = Annotated[
-    str | None,
-    typer.Option(help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random."),
-]
-
-
 def main() -> None:
     """Entry point of the console script."""
     app()
-
-
-def _guarded(command: Callable[..., int | None]) -> Callable[..., None]:
-    """A user's mistake becomes one line and status 2; an interruption says how to go on."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            status = command(*args, **kwargs)
-        except (UsageError, AqaError, ExtractorError) as error:
-            Console().error(" ".join(str(error).split()))
-            raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            Console().error("interrupted; what was finished is kept, the same command goes on")
-            raise typer.Exit(INTERRUPTED) from None
-        raise typer.Exit(status or 0)
-
-    return run
 
 
 @app.callback()
@@ -101,7 +60,7 @@ def _root(version: Version = False) -> None:
 
 
 @app.command()
-@_guarded
+@guarded
 def extract(
     dataset: Annotated[
         str | None, typer.Option(help="A published data set's raw footage: logo, fisv or rg.")
@@ -175,7 +134,7 @@ def extract(
         architecture=backbone or settings.backbone,
         weights=weights or settings.weights,
         protocol=protocol or settings.protocol or DATASET_PROTOCOLS.get(dataset or ""),
-        device=_device(device, settings),
+        device=chosen_device(device, settings),
         reader=reader,
     )
     output = output or settings.features / (dataset or "videos")
@@ -195,7 +154,7 @@ def extract(
                 dataset, str(output.resolve()), str(root.resolve()) if root else None, now()
             )
         )
-    _show_failures(console, failures)
+    show_failures(console, failures)
     console.result(
         f"{len(outcome.written)} extracted, {len(outcome.skipped)} complete before, "
         f"{len(failures)} failed: {output}"
@@ -208,13 +167,8 @@ def _describe(spec: Any) -> str:
     return f"{name}, weights {spec.weights}, protocol {spec.protocol}"
 
 
-def _show_failures(console: Console, failures: Sequence[Failure]) -> None:
-    for failure in failures:
-        console.error(failure.reason)
-
-
 @app.command()
-@_guarded
+@guarded
 def train(
     config: Annotated[
         str | None,
@@ -271,13 +225,13 @@ def train(
     sources = choose_sources(
         config=config,
         overrides=set_ or [],
-        data_root=data_root or settings.data_root,
+        data_root=data_root,
         features=features,
         labels=labels,
         last=runs.last_extraction(),
         console=console,
     )
-    numbers = _integers("--seeds", seeds)
+    numbers = integers("--seeds", seeds)
     split = int(folds) if folds is not None and folds.isdecimal() else folds
     root = sources.data_root
     if root is None and sources.config.dataset.kind != "csv":
@@ -294,7 +248,7 @@ def train(
         seeds=numbers,
         folds=split,
         only_fold=only_fold,
-        device=_device(device, settings),
+        device=chosen_device(device, settings),
     )
     console.result(f"run folder: {output}")
     if checkpoint is None:
@@ -308,7 +262,7 @@ def train(
 
 
 @app.command()
-@_guarded
+@guarded
 def evaluate(
     checkpoint: Annotated[
         list[Path] | None,
@@ -353,7 +307,7 @@ def evaluate(
 
 
 @app.command()
-@_guarded
+@guarded
 def score(
     inputs: Annotated[
         list[Path],
@@ -390,19 +344,19 @@ def score(
     from pipeline.inputs import VIDEO_SUFFIXES, collect
     from pipeline.present import print_json, show_result
     from pipeline.run_folder import RunFolder
-    from pipeline.score import Scorer, check_span, pick_checkpoint, score_all
+    from pipeline.score import FEATURE_SUFFIX, Scorer, pick_checkpoint, score_all
 
     settings, console = load_settings(), Console(quiet, json)
-    check_span(start, end)
-    found, failures = collect(inputs, VIDEO_SUFFIXES | {".npy"})
+    found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX})
     scorer = Scorer(
         pick_checkpoint(checkpoint, RunFolder(settings.runs), console),
-        device=_device(device, settings),
+        device=chosen_device(device, settings),
         backbone=backbone or settings.backbone,
         weights=weights or settings.weights,
         cache=settings.features / "scored",
         console=console,
     )
+    scorer.prepare(found, start, end)
     results, failed = score_all(scorer, found, start_s=start, end_s=end)
     failures += failed
     if json:
@@ -410,7 +364,7 @@ def score(
     else:
         for result in results:
             show_result(result, console)
-    _show_failures(console, failures)
+    show_failures(console, failures)
     if report is not None:
         from pipeline.report import write_report
 
@@ -420,7 +374,7 @@ def score(
 
 
 @app.command()
-@_guarded
+@guarded
 def demo(
     output: Annotated[Path, typer.Option(help="Folder to leave everything in.")] = Path("demo-run"),
     seed: Annotated[int, typer.Option(help="Seed of the drawn data and of the training.")] = 0,
@@ -438,16 +392,3 @@ def demo(
 
     run_demo(output, Console(quiet), seed=seed)
     return 0
-
-
-def _device(option: str | None, settings: Settings) -> str:
-    from pipeline.extract import choose_device
-
-    return choose_device(option or settings.device)
-
-
-def _integers(option: str, text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"{option} {text}: expected whole numbers with commas, as 0,1,2") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pipeline.local import extract_rows
 from pipeline.run_folder import RunFolder
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
+FEATURE_SUFFIX = ".npy"
 # The published features of Fis-V and RG carry no times; their protocol gives them up to the
 # dropped remainder (less than one clip).
 PUBLISHED_CLIP_S = {"contiguous32": 32 / 25}
@@ -78,9 +80,9 @@ class Scorer:
         checkpoint: Path,
         *,
         device: str,
+        cache: Path,
         backbone: str | dict[str, Any] | None = None,
         weights: str | None = None,
-        cache: Path | None = None,
         console: Console | None = None,
     ) -> None:
         self.checkpoint = checkpoint
@@ -90,7 +92,20 @@ class Scorer:
         self._cache = cache
         self._console = console or Console(quiet=True)
         self._spec: ExtractionSpec | None = None
+        self._origin: FeatureOrigin | None = None
         self._extractor: FeatureExtractor | None = None
+
+    def prepare(self, inputs: Sequence[Video], start_s: float | None, end_s: float | None) -> None:
+        """Refuses, before any work, options and a backbone that cannot score these inputs."""
+        videos = [item for item in inputs if item.path.suffix != FEATURE_SUFFIX]
+        if (start_s, end_s) != (None, None) and len(videos) < len(inputs):
+            raise UsageError("--start and --end choose a part of a video: feature files have none")
+        if (start_s or 0) < 0 or (end_s is not None and end_s <= (start_s or 0)):
+            raise UsageError(
+                f"--start {start_s} --end {end_s}: expected 0 <= start < end, in seconds"
+            )
+        if videos:
+            self._video_spec()
 
     def score_features(self, path: Path) -> Result:
         """Scores a feature file; its folder's provenance, where it has one, must match."""
@@ -150,7 +165,7 @@ class Scorer:
         assembly = Assembly()
         with self._console.progress(video.path.name, 0, "clips") as progress:
             for row in extract_rows(video, spec, self._extractor):
-                progress.total = max(progress.total, int(row["batches"]) * spec.batch_clips)
+                progress.total = int(row["total"])
                 progress.advance(by=int(row["valid"]))
                 finished = assembly.add(row)
                 if finished is not None and finished.error:
@@ -221,7 +236,7 @@ def score_all(
     failures: list[Failure] = []
     for item in inputs:
         try:
-            if item.path.suffix == ".npy":
+            if item.path.suffix == FEATURE_SUFFIX:
                 results.append(scorer.score_features(item.path))
             else:
                 results.append(scorer.score_video(item.path, start_s, end_s))
@@ -262,9 +277,3 @@ def _feature_folder(path: Path) -> tuple[FeatureFolder, str]:
 def _fingerprint(origin: FeatureOrigin, start_s: float | None, end_s: float | None) -> str:
     text = f"{origin.to_dict()} {start_s} {end_s}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def check_span(start_s: float | None, end_s: float | None) -> None:
-    """--start and --end must be seconds, in order."""
-    if (start_s is not None and start_s < 0) or (end_s is not None and end_s <= (start_s or 0)):
-        raise UsageError(f"--start {start_s} --end {end_s}: expected 0 <= start < end, in seconds")

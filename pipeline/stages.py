@@ -56,14 +56,13 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Row]:
         with open_clips(
             video.path, protocol, reader=spec.reader, start_s=spec.start_s, end_s=spec.end_s
         ) as stream:
-            batches = -(-len(stream) // size)
             for index, (clips, valid) in enumerate(_batched(stream, size, protocol)):
                 # Read last: a reader that had to be replaced is known once the frames are there.
                 record = asdict(stream.info) | {"path": str(video.path), "source": stamp}
-                yield _row(video, index, batches, clips, valid, record=json.dumps(record))
+                yield _row(video, index, clips, valid, len(stream), json.dumps(record), "")
     except Exception as error:  # any failure of one video is a row, so that the others go on
         empty = np.zeros((size, *protocol.clip_shape), np.uint8)
-        yield _row(video, 0, 0, empty, 0, error=one_line(error))
+        yield _row(video, 0, empty, 0, 0, "", one_line(error))
 
 
 class FeatureExtractor:
@@ -117,20 +116,15 @@ def _batched(
 
 
 def _row(
-    video: Video,
-    index: int,
-    batches: int,
-    clips: np.ndarray,
-    valid: int,
-    *,
-    record: str = "",
-    error: str = "",
+    video: Video, index: int, clips: np.ndarray, valid: int, total: int, record: str, error: str
 ) -> Row:
+    """``batch`` number ``index`` of ``batches``; ``total`` clips in the whole video."""
     return {
         "video": video.id,
         "batch": index,
-        "batches": batches,
+        "batches": -(-total // len(clips)),
         "valid": valid,
+        "total": total,
         "clips": clips,
         "record": record,
         "error": error,

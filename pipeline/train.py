@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aqa import AqaDataset, ExperimentConfig, load_config, save_checkpoint, train
 from aqa.experiment import Run, RunResult, Table, plan, run, summarise
-from aqa.training import EpochReport
+from aqa.loop import EpochReport
 from pipeline.console import Console, Ticker
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, save_png

@@ -72,6 +72,11 @@ def test_a_part_of_a_video(cli: Cli, checkpoint: Path, routine_video: Callable[.
     assert done.exit_code == 2 and "0 <= start < end" in done.stderr
 
 
+def test_features_have_no_part(cli: Cli, checkpoint: Path, features: Path) -> None:
+    done = cli("score", features / "one.npy", "--checkpoint", checkpoint, "--start", "1")
+    assert done.exit_code == 2 and "feature files have none" in done.stderr
+
+
 def test_one_bad_input_among_good_ones(
     cli: Cli, checkpoint: Path, features: Path, tmp_path: Path
 ) -> None:
@@ -109,7 +114,7 @@ def test_another_backbone_is_refused(
         "score", routine_video("v.mp4"), "--checkpoint", checkpoint,
         "--backbone", "timm:resnet10t", "--weights", "random",
     )  # fmt: skip
-    assert done.exit_code != 0
+    assert done.exit_code == 2
     assert "swin3d_mini" in done.stderr and "timm:resnet10t" in done.stderr
 
 

@@ -67,6 +67,7 @@ def test_every_batch_has_one_shape_and_the_same_rows_come_twice(
     rows = list(decode_batches(video, spec))
     assert spec.batch_clips == 8
     assert [(row["valid"], len(row["clips"])) for row in rows] == [(8, 8), (1, 8)]
+    assert {(row["batches"], row["total"]) for row in rows} == {(2, 9)}
     for row, again in zip(rows, decode_batches(video, spec), strict=True):
         assert np.array_equal(row.pop("clips"), again.pop("clips"))
         assert row == again

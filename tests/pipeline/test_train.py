@@ -90,6 +90,8 @@ def test_folds_and_seeds_make_a_table_and_no_scorer(
 
 def test_after_own_extraction_labels_are_enough(cli: Cli, own_data: tuple[Path, Path]) -> None:
     features, labels = own_data
+    # A data root for other commands does not stand in the way.
+    Path("aqa.yaml").write_text("data_root: .")
     RunFolder(Path("runs")).remember(LastExtraction(None, str(features), None, "today"))
     done = cli("train")
     assert done.exit_code == 2 and "--labels FILE" in done.stderr

@@ -1,0 +1,83 @@
+"""What the commands share: options, one-line errors, reading of option values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aqa.errors import AqaError
+from extractors.errors import ExtractorError
+from pipeline import __version__
+from pipeline.console import Console
+from pipeline.errors import Failure, UsageError
+from pipeline.settings import Settings
+
+INTERRUPTED = 130
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aqa-pipeline {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(help="Where the data sets lie. Default: data_root of aqa.yaml, or $DATASET_ROOT."),
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda. auto: cuda where there is a GPU.")
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(help="swin3d_t, swin3d_s, swin3d_b, swin3d_mini, or timm:NAME (an image model)."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random."),
+]
+
+
+def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+    """A user's mistake becomes one line and status 2; an interruption says how to go on."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            status = command(*args, **kwargs)
+        except (UsageError, AqaError, ExtractorError) as error:
+            Console().error(" ".join(str(error).split()))
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            Console().error("interrupted; what was finished is kept, the same command goes on")
+            raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(status or 0)
+
+    return run
+
+
+def show_failures(console: Console, failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        console.error(failure.reason)
+
+
+def chosen_device(option: str | None, settings: Settings) -> str:
+    from pipeline.extract import choose_device
+
+    return choose_device(option or settings.device)
+
+
+def integers(option: str, text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} {text}: expected whole numbers with commas, as 0,1,2") from None
