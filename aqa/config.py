@@ -215,7 +215,8 @@ def load_config(
     content.setdefault("name", path.stem)
     for override in overrides:
         _override(content, override)
-    return parse_config(content, str(path))
+    changed = f" with --set {' '.join(overrides)}" if overrides else ""
+    return parse_config(content, f"{path}{changed}")
 
 
 def parse_config(content: dict[str, Any], where: str = "config") -> ExperimentConfig:

@@ -149,7 +149,7 @@ def _check(
         if label.score is not None and not low <= label.score <= high
     ]
     problems = [
-        f"{len(items)} {what}: {listing(items)}"
+        f"{len(items)} {'video' if len(items) == 1 else 'videos'} {what}: {listing(items)}"
         for what, items in (
             (f"without a feature file in {folder.folder}", list(dict.fromkeys(missing))),
             ("without a score", unlabelled),
@@ -159,7 +159,7 @@ def _check(
         if items
     ]
     if problems:
-        raise AqaError(f"{source}: videos {'; '.join(problems)}")
+        raise AqaError(f"{source}: {'; '.join(problems)}")
 
 
 def _has_features(folder: FeatureFolder, video_id: str) -> bool:

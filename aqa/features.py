@@ -33,7 +33,8 @@ class FeatureOrigin:
         """
         pairs = [("backbone", self.backbone, other.backbone)]
         if self.weights_digest and other.weights_digest:
-            pairs.append(("weights digest", self.weights_digest, other.weights_digest))
+            digests = self.weights_digest[:12], other.weights_digest[:12]
+            pairs.append(("weights digest", *digests))
         else:
             pairs.append(("weights", self.weights, other.weights))
         pairs.append(("protocol", self.protocol, other.protocol))

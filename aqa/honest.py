@@ -1,4 +1,4 @@
-"""The honest recipe: whole videos, averaged weights, last epoch, no look at the evaluation split."""
+"""The honest recipe: whole videos, averaged weights, last epoch; the test videos are not seen."""
 
 from __future__ import annotations
 

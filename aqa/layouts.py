@@ -193,7 +193,12 @@ def read_csv_labels(path: Path) -> Labels:
     """Anyone's own data: columns ``id`` (or a path), ``score``, optionally ``split``."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
+            # Where a comma is the decimal sign, spreadsheets separate with semicolons.
+            header = file.readline()
+            semicolons = ";" in header and "," not in header
+            file.seek(0)
+            separator = ";" if semicolons else ","
+            reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
             columns = [name.strip() for name in reader.fieldnames or []]
             reader.fieldnames = columns
             rows = list(reader)
@@ -214,7 +219,7 @@ def read_csv_labels(path: Path) -> Labels:
             wrong.append(f"line {line}: " + (f"split {split!r}" if video_id else "no id"))
             continue
         try:
-            score = _score(text, "") if text else None
+            score = _score(text.replace(",", ".") if semicolons else text, "") if text else None
         except AqaError:
             wrong.append(f"line {line}: {text!r} is no score")
             continue

@@ -117,7 +117,7 @@ def extract(
     from pipeline.extract import DATASET_PROTOCOLS, RayOptions, make_spec
     from pipeline.extract import extract as run
     from pipeline.inputs import collect, raw_dataset
-    from pipeline.run_folder import LastExtraction, RunFolder, now
+    from pipeline.run_folder import LastExtraction, RunFolder, now, require_writable
 
     settings, console = load_settings(), Console(quiet)
     paths = [*(videos or []), *(more_videos or [])]
@@ -138,6 +138,10 @@ def extract(
         reader=reader,
     )
     output = output or settings.features / (dataset or "videos")
+    if not found:
+        show_failures(console, failures)
+        return 1
+    require_writable(output)
     console.note(f"{len(found)} videos to {output}: {_describe(spec)}, on {spec.device}")
     outcome = run(
         found,
@@ -217,7 +221,7 @@ def train(
       aqa-pipeline train --labels scores.csv --features features/videos
     """
     from aqa import load_dataset
-    from pipeline.run_folder import LastTraining, RunFolder, now
+    from pipeline.run_folder import LastTraining, RunFolder, now, require_writable
     from pipeline.train import choose_sources, run_training
 
     settings, console = load_settings(), Console(quiet)
@@ -240,6 +244,7 @@ def train(
     for line in dataset.notes:
         console.note(line)
     output = output or runs.new_run(sources.config.name)
+    require_writable(output)
     checkpoint = run_training(
         dataset,
         sources.config,
@@ -273,7 +278,8 @@ def evaluate(
     config: Annotated[str | None, typer.Option(help="Or a published data set's config.")] = None,
     data_root: DataRoot = None,
     split: Annotated[
-        str | None, typer.Option(help="test or train. Default: test, or all videos without splits.")
+        str | None,
+        typer.Option(help="test or train. Default: test; all of --labels without splits."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")] = False,
     quiet: Quiet = False,
@@ -296,9 +302,14 @@ def evaluate(
     from pipeline.score import pick_checkpoint
 
     settings, console = load_settings(), Console(quiet, json)
+    runs = RunFolder(settings.runs)
+    last = runs.last_extraction()
+    if labels is not None and features is None and last is not None and last.dataset is None:
+        features = Path(last.features)
+        console.note(f"features: {features}, extracted last ({last.finished})")
     if (labels is None) == (config is None) or (features is None and labels is not None):
         raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
-    checkpoints = checkpoint or [pick_checkpoint(None, RunFolder(settings.runs), console)]
+    checkpoints = checkpoint or [pick_checkpoint(None, runs, console)]
     root = find_data_root(data_root, settings) if config else None
     examples, origin = find_examples(config, root, features, labels, split, console)
     evaluation = evaluate_checkpoints(checkpoints, examples, origin)
@@ -343,7 +354,7 @@ def score(
     """
     from pipeline.inputs import VIDEO_SUFFIXES, collect
     from pipeline.present import print_json, show_result
-    from pipeline.run_folder import RunFolder
+    from pipeline.run_folder import RunFolder, require_writable
     from pipeline.score import FEATURE_SUFFIX, Scorer, pick_checkpoint, score_all
 
     settings, console = load_settings(), Console(quiet, json)
@@ -356,6 +367,8 @@ def score(
         cache=settings.features / "scored",
         console=console,
     )
+    if report is not None:
+        require_writable(report.parent)
     scorer.prepare(found, start, end)
     results, failed = score_all(scorer, found, start_s=start, end_s=end)
     failures += failed

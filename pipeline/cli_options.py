@@ -57,8 +57,14 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         except (UsageError, AqaError, ExtractorError) as error:
             Console().error(" ".join(str(error).split()))
             raise typer.Exit(2) from None
+        except OSError as error:
+            # A disk that fills up or goes away is no bug of ours; anything without a file may be.
+            if error.filename is None:
+                raise
+            Console().error(f"{error.filename}: {error.strerror}")
+            raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            Console().error("interrupted; what was finished is kept, the same command goes on")
+            Console().error("interrupted; what was finished is kept, the rest starts again")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(status or 0)
 
@@ -78,6 +84,9 @@ def chosen_device(option: str | None, settings: Settings) -> str:
 
 def integers(option: str, text: str) -> list[int]:
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise UsageError(f"{option} {text}: expected whole numbers with commas, as 0,1,2") from None
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"{option} {text}: the same number twice")
+    return numbers

@@ -47,7 +47,9 @@ class Console:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table on standard output; a column whose cells are all numbers is right-aligned."""
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(
+            title=title, title_justify="left", title_style="bold", show_header=any(columns)
+        )
         for index, column in enumerate(columns):
             numeric = all(_is_number(row[index]) for row in rows)
             table.add_column(

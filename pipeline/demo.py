@@ -79,7 +79,11 @@ def run_demo(folder: Path, console: Console, *, seed: int = 0, device: str = "cp
         clip_spearman=_clip_agreement(model, dataset, routines),
     )
     write_json(folder / "evaluation.json", evaluation.to_dict() | vars(figures))
-    figure = agreement_figure(evaluation.predicted, evaluation.true, "held-out routines")
+    figure = agreement_figure(
+        evaluation.predicted,
+        evaluation.true,
+        f"{HELD_OUT} held-out routines, Spearman {figures.spearman:.3f}",
+    )
     save_png(figure, folder / "predicted-against-true.png")
 
     # The routine whose elements differ most shows best what the model sees.

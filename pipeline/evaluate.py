@@ -59,4 +59,6 @@ def evaluate_checkpoints(
 def _pick(dataset: AqaDataset, split: str | None, default_all: bool) -> Sequence[Example]:
     if split is None and default_all and not dataset.test:
         return dataset.train
+    if split is None and not dataset.test:
+        raise UsageError(f"{dataset.name} has no test videos here: add --split train")
     return dataset.split(split or "test")

@@ -17,6 +17,8 @@ from matplotlib.figure import Figure
 from pipeline.console import clock
 from pipeline.score import Result
 
+# A part shorter than this has marks closer than a second.
+SHORT_S = 20.0
 GAIN, LOSS, INK, GRID = "#0072B2", "#D55E00", "#2b2b33", "#d9dce3"
 
 
@@ -53,7 +55,8 @@ def routine_figure(result: Result) -> Figure:
     bottom.set_ylabel("points won (blue)\nand lost (orange)")
     bottom.set_xlabel(unit)
     if unit == "time":
-        bottom.xaxis.set_major_formatter(lambda second, _: clock(second))
+        tenths = edges[-1] - edges[0] < SHORT_S
+        bottom.xaxis.set_major_formatter(lambda second, _: clock(second, tenths=tenths))
     for axes in (top, bottom):
         axes.grid(axis="y", color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)

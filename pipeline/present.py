@@ -28,9 +28,11 @@ def show_result(result: Result, console: Console) -> None:
     """The score, then the moments that won and lost most against the routine's own average."""
     low, high = result.score_range
     console.result(
-        f"{Path(result.video).name}: {result.score:.2f} {result.score_name} "
-        f"(scale {low:.4g} to {high:.4g}; no interval: the checkpoint carries no calibration)"
+        f"{Path(result.video).name}: {result.score_name} {result.score:.2f} "
+        f"(scale {low:.4g} to {high:.4g})"
     )
+    for remark in result.remarks:
+        console.note(f"  {remark}")
     if not result.clips[0].aligned:
         console.note("  this model weighs queries, not clips: it does not say where")
         return

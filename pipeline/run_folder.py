@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aqa.files import write_json
+from pipeline.errors import UsageError
 
 MEMORY = "last.json"
 
@@ -51,15 +53,12 @@ class RunFolder:
         write_json(self.root / MEMORY, {**self._read(), key: asdict(entry)})
 
     def new_run(self, name: str) -> Path:
-        """A fresh folder ``<name>-<date>-<time>``, with a number added where that exists."""
+        """A new folder's path, ``<name>-<date>-<time>``, with a number added where that exists."""
         stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
         for number in range(1, 1000):
             folder = self.root / (stem if number == 1 else f"{stem}-{number}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                continue
-            return folder
+            if not folder.exists():
+                return folder
         raise FileExistsError(f"{self.root}: 999 runs named {stem}")
 
     def _read(self) -> dict[str, Any]:
@@ -67,6 +66,16 @@ class RunFolder:
             return json.loads((self.root / MEMORY).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
+
+
+def require_writable(folder: Path) -> None:
+    """Makes the folder; UsageError, before any work, where nothing can be written into it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written into ({error.strerror})") from None
 
 
 def now() -> str:

@@ -55,6 +55,21 @@ class Result:
     features: FeatureOrigin | None
 
     @property
+    def remarks(self) -> list[str]:
+        """What a reader must know beside the score."""
+        low, high = self.score_range
+        remarks = []
+        if not low <= self.score <= high:
+            remarks.append(f"The score lies outside the training scale of {low:.4g} to {high:.4g}.")
+        if self.features and self.features.weights.startswith("random"):
+            remarks.append(
+                "The backbone has random weights: this shows that the pipeline runs, "
+                "not how good the routine was."
+            )
+        remarks.append("No interval: the checkpoint carries no calibration.")
+        return remarks
+
+    @property
     def gains(self) -> np.ndarray:
         """Points that each clip adds to or takes from the routine's own average; they sum to 0."""
         return np.array([clip.weight * (clip.score - self.score) for clip in self.clips])
@@ -156,7 +171,7 @@ class Scorer:
                 device=self._device,
             )
             self._origin = feature_origin(spec)
-            check_origin(self.model.info, self._origin, "the backbone")
+            check_origin(self.model.info, self._origin, "features of the given backbone")
             self._extractor = FeatureExtractor(spec)
             self._spec = spec
         return self._spec

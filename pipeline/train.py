@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from aqa import AqaDataset, ExperimentConfig, load_config, save_checkpoint, train
@@ -14,6 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, save_png
 from pipeline.run_folder import LastExtraction
 
+FEW_VIDEOS = 10
 # The config that a bare `train` takes after `extract --dataset ...`, and its siblings.
 DATASET_CONFIGS = {
     "logo": ("logo",),
@@ -92,7 +94,6 @@ def run_training(
     With folds there is none: their models have not seen all the training data.
     """
     if folds is None and not dataset.test:
-        console.note(f"{dataset.name} has no test videos: trained without an evaluation")
         return _train_all(dataset, config, output, console, seeds, device)
     runs = plan(config, dataset, output, seeds=seeds, folds=folds, device=device)
     if only_fold is not None:
@@ -105,7 +106,10 @@ def run_training(
     table.save(output)
     for result in results:
         evaluation = result.evaluation
-        title = f"{config.name}, fold {result.fold}, seed {result.seed}"
+        title = (
+            f"{config.name}, held out: {result.fold}, seed {result.seed}\n"
+            f"Spearman {evaluation.spearman:.3f}, {len(evaluation.ids)} videos"
+        )
         figure = agreement_figure(evaluation.predicted, evaluation.true, title)
         save_png(figure, result.checkpoint.parent / "predicted-against-true.png")
     show_table(table, config, console)
@@ -118,9 +122,8 @@ def _run_all(runs: Sequence[Run], console: Console) -> list[RunResult]:
     with console.progress("train", epochs, "epochs") as progress:
         for task in runs:
             before = progress.done
-            results.append(
-                run(task, lambda report, task=task: _tick(progress, report, task.fold, task.seed))
-            )
+            where = f"held out {task.fold}, "
+            results.append(run(task, partial(_tick, progress, where=where, seed=task.seed)))
             # A run that was finished before reports no epochs.
             progress.advance(by=task.config.training.epochs - (progress.done - before))
     return results
@@ -143,15 +146,15 @@ def _train_all(
                 dataset,
                 seed=seed,
                 device=device,
-                on_epoch=lambda report, seed=seed: _tick(progress, report, "none", seed),
+                on_epoch=partial(_tick, progress, where="", seed=seed),
                 log_dir=folder / "tensorboard",
             )
             paths.append(save_checkpoint(model, folder / "model.pt"))
     return paths[0]
 
 
-def _tick(progress: Ticker, report: EpochReport, fold: str, seed: int) -> None:
-    progress.advance(f"fold {fold}, seed {seed}, loss {report.losses['total']:.3f}")
+def _tick(progress: Ticker, report: EpochReport, where: str, seed: int) -> None:
+    progress.advance(f"{where}seed {seed}, loss {report.losses['total']:.3f}")
 
 
 def show_table(table: Table, config: ExperimentConfig, console: Console) -> None:
@@ -174,9 +177,13 @@ def show_table(table: Table, config: ExperimentConfig, console: Console) -> None
         spread = spread if over == "folds" else table.std_over_seeds
         rows.append(("mean", "", "", *_figures(mean)))
         rows.append((f"std over {over}", "", "", *_figures(spread)))
-    title = f"{config.name}: {config.training.epochs} epochs, epoch: {table.chosen_on}"
-    columns = ["fold", "seed", "videos", "Spearman", "R-l2 x100", "Kendall", "MAE (points)"]
+    title = f"{config.name}, {config.training.epochs} epochs, epoch kept: {table.chosen_on}"
+    columns = ["held out", "seed", "videos", "Spearman", "R-l2 x100", "Kendall", "MAE (points)"]
     console.table(title, columns, rows)
+    fewest = min(row["videos"] for row in table.rows)
+    if fewest < FEW_VIDEOS:
+        console.warn(f"{fewest} held-out videos are too few to tell anything from a correlation")
+        return
     low, high = table.spearman_interval
     console.result(f"Spearman {mean['spearman']:.3f} (95 % bootstrap {low:.3f} to {high:.3f})")
 

@@ -139,9 +139,9 @@ def test_every_problem_is_named_before_any_work(tmp_path):
         load_dataset(config, tmp_path)
     message = str(caught.value)
     assert message.startswith(f"{labels}: ") and "\n" not in message
-    assert "2 without a feature file in" in message and ": g9_4, g2_0;" in message
-    assert "1 without a score: g9_4" in message
-    assert "2 given twice: g1_0, g1_1" in message
+    assert "2 videos without a feature file in" in message and ": g9_4, g2_0;" in message
+    assert "1 video without a score: g9_4" in message
+    assert "2 videos given twice: g1_0, g1_1" in message
     assert "g1_0 (90.5)" in message and "outside 0 to 80" in message
 
 
@@ -174,8 +174,8 @@ def test_own_data(tmp_path):
         ("id,score\na,nan\n", "line 2: 'nan' is no score"),
         ("id,score,split\na,1,val\n", "line 2: split 'val'"),
         ("id,score\n", "no labelled videos"),
-        ("id,score\na,1\nb,\n", "1 without a score: b"),
-        ("id,score\na,1\na.mp4,2\n", "1 given twice: a"),
+        ("id,score\na,1\nb,\n", "1 video without a score: b"),
+        ("id,score\na,1\na.mp4,2\n", "1 video given twice: a"),
         ("id,score\n../z,1\n", "without a feature file"),
     ],
 )
@@ -212,3 +212,11 @@ def test_the_real_fisv_labels(shared):
         assert len(dataset.train) == 400 and not dataset.test
     with (shared / "data/fisv/folds.csv").open() as file:
         assert {row["id"] for row in csv.DictReader(file)} == {e.id for e in dataset.train}
+
+
+def test_a_spreadsheet_with_decimal_commas(tmp_path) -> None:
+    from aqa.layouts import read_csv_labels
+
+    (tmp_path / "scores.csv").write_text("id;score;split\na;12,5;train\nb;13;test\n")
+    labels = read_csv_labels(tmp_path / "scores.csv")
+    assert [label.score for label in labels.train + labels.test] == [12.5, 13.0]

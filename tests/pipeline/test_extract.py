@@ -117,6 +117,13 @@ def test_wrong_usage_is_one_line_and_status_2(
     assert words in line and line.startswith("error: ")
 
 
+def test_output_that_cannot_be_written(cli: Cli, routine_video: Callable[..., Path]) -> None:
+    Path("file").write_text("not a folder")
+    done = cli("extract", "--videos", routine_video("a.mp4"), *MINI, "--output", "file/out")
+    assert done.exit_code == 2
+    assert done.stderr == "error: file/out: cannot be written into (Not a directory)\n"
+
+
 def test_weights_that_cannot_be_had_say_where_to_put_them(
     cli: Cli,
     routine_video: Callable[..., Path],

@@ -151,8 +151,9 @@ def test_nothing_trained_says_what_to_do(cli: Cli, features: Path) -> None:
 def test_table_on_a_terminal(cli: Cli, checkpoint: Path, features: Path) -> None:
     done = cli("score", features / "two.npy", "--checkpoint", checkpoint)
     assert done.exit_code == 0
-    assert "two.npy: " in done.stdout and "total (scale 0 to 50" in done.stdout
+    assert "two.npy: " in done.stdout and "(scale 0 to 50)" in done.stdout
     assert "won" in done.stdout and "lost" in done.stdout
+    assert "random weights" in done.stdout and "No interval" in done.stdout
 
 
 def test_evaluate(cli: Cli, checkpoint: Path, features: Path, tmp_path: Path) -> None:
@@ -168,6 +169,16 @@ def test_evaluate(cli: Cli, checkpoint: Path, features: Path, tmp_path: Path) ->
     assert ensemble["predicted"] == pytest.approx(single["predicted"])
     assert "Spearman" in cli(*asked).stdout
     assert cli("evaluate", "--checkpoint", checkpoint).exit_code == 2
+
+
+def test_what_cannot_be_written_is_said_before_any_work(
+    cli: Cli, checkpoint: Path, features: Path
+) -> None:
+    Path("file").write_text("not a folder")
+    asked = ("score", features / "one.npy", "--checkpoint", checkpoint)
+    done = cli(*asked, "--report", "file/report.html")
+    assert done.exit_code == 2 and done.stdout == ""
+    assert done.stderr == "error: file: cannot be written into (File exists)\n"
 
 
 def test_evaluate_refuses_features_of_another_origin(
