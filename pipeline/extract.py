@@ -146,6 +146,8 @@ def make_spec(
 ) -> ExtractionSpec:
     """A spec with defaults filled in; an unknown protocol or reader is an ExtractorError."""
     check_reader(reader)
+    if weights and Path(weights).is_file():
+        weights = str(Path(weights).absolute())  # read by workers elsewhere
     return ExtractionSpec(
         architecture=architecture or DEFAULT_BACKBONE,
         weights=weights or DEFAULT_WEIGHTS,

@@ -24,9 +24,10 @@ OBJECT_STORE_BYTES = 2**30
 # About one batch per block, so that several workers share even one video.
 BLOCK_BYTES = 8 * 2**20
 MAX_INPUT_BLOCKS = 1000
-# Fractions let decode tasks and one backbone actor per core share a machine, two cores included.
+# Halves: with one backbone actor per core there is still room for decode tasks, on every node. An
+# actor's part that left less than a decode task's would starve it, and the run would wait for ever.
 DECODE_CPUS = 0.5
-CPU_ACTOR_CPUS = 0.75
+CPU_ACTOR_CPUS = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def run_graph(videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions
     with native_stderr.set_aside():
         ray = _start_ray(options.address)
         try:
-            workers = options.workers or _default_workers(ray, spec.device)
+            workers = _workers(ray.cluster_resources(), spec.device, options.workers)
             yield from _dataset(ray, videos, spec, workers).iter_rows()
         finally:
             ray.shutdown()
@@ -51,7 +52,8 @@ def run_graph(videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions
 def _dataset(ray: Any, videos: Sequence[Video], spec: ExtractionSpec, workers: int) -> Any:
     from ray.data import ActorPoolStrategy
 
-    items = [{"id": video.id, "path": str(video.path)} for video in videos]
+    # A worker's working directory is its node's, not ours.
+    items = [{"id": video.id, "path": str(video.path.absolute())} for video in videos]
     actor = {"num_gpus": 1} if spec.device == "cuda" else {"num_cpus": CPU_ACTOR_CPUS}
     return (
         ray.data.from_items(items, override_num_blocks=min(len(items), MAX_INPUT_BLOCKS))
@@ -106,11 +108,15 @@ def _start_ray(address: str | None) -> Any:
     return ray
 
 
-def _default_workers(ray: Any, device: str) -> int:
-    resources = ray.cluster_resources()
+def _workers(resources: dict[str, float], device: str, wanted: int | None) -> int:
+    """One backbone worker per GPU, or per CPU; UsageError for more than there is room for."""
     if device == "cuda":
-        gpus = int(resources.get("GPU", 0))
-        if not gpus:
-            raise UsageError("--device cuda, but Ray sees no GPU: use --device cpu")
-        return gpus
-    return max(1, int(resources.get("CPU", 1)))
+        room, what = int(resources.get("GPU", 0)), "GPUs"
+        default = room
+    else:
+        cpus = resources.get("CPU", 0.0)
+        room, what = int((cpus - DECODE_CPUS) / CPU_ACTOR_CPUS), "CPU workers"
+        default = int(cpus)
+    if room < (wanted or 1):
+        raise UsageError(f"{wanted or 1} backbone workers wanted, Ray has room for {room} {what}")
+    return wanted or default

@@ -109,11 +109,11 @@ def source_stamp(path: Path) -> dict[str, Any]:
             entry.stat() for entry in os.scandir(path) if _suffix(entry.name) in IMAGE_SUFFIXES
         ]
         if not stats:
-            return {"path": str(path), "size": 0, "mtime_ns": 0}
+            return {"path": str(path.absolute()), "size": 0, "mtime_ns": 0}
     else:
         stats = [path.stat()]
     return {
-        "path": str(path),
+        "path": str(path.absolute()),
         "size": sum(stat.st_size for stat in stats),
         "mtime_ns": max(stat.st_mtime_ns for stat in stats),
     }

@@ -12,7 +12,7 @@ import numpy as np
 
 from aqa import AqaError, check_origin, load_checkpoint
 from aqa.features import FeatureFolder, FeatureOrigin, read_features
-from extractors import ExtractorError
+from extractors import ExtractorError, Protocol, get_protocol
 from pipeline.console import Console
 from pipeline.errors import Failure, UsageError, one_line
 from pipeline.extract import feature_origin, library_versions, make_spec
@@ -22,9 +22,6 @@ from pipeline.run_folder import RunFolder
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
 FEATURE_SUFFIX = ".npy"
-# The published features of Fis-V and RG carry no times; their protocol gives them up to the
-# dropped remainder (less than one clip).
-PUBLISHED_CLIP_S = {"contiguous32": 32 / 25}
 
 
 @dataclass(frozen=True)
@@ -222,13 +219,25 @@ Times = list[float] | list[None]
 def clip_times(
     clips: int, origin: FeatureOrigin | None, record: dict[str, Any] | None
 ) -> tuple[Times, Times]:
-    """Start and end of each clip in seconds; None where neither record nor protocol says."""
+    """Start and end of each clip in seconds; None where neither record nor protocol says.
+
+    Published features carry no times. Where their protocol takes consecutive frames at a known
+    rate it gives them, up to the remainder that it drops from the start (less than one clip).
+    """
     if record and len(record.get("clip_start_s", ())) == clips:
         return record["clip_start_s"], record["clip_end_s"]
-    length_s = PUBLISHED_CLIP_S.get(origin.protocol) if origin else None
-    if length_s is None:
+    protocol = _known_protocol(origin)
+    if protocol is None or protocol.sampling != "contiguous" or protocol.fps == "native":
         return [None] * clips, [None] * clips
-    return [i * length_s for i in range(clips)], [(i + 1) * length_s for i in range(clips)]
+    edges = [index * protocol.clip_frames / protocol.fps for index in range(clips + 1)]
+    return edges[:-1], edges[1:]
+
+
+def _known_protocol(origin: FeatureOrigin | None) -> Protocol | None:
+    try:
+        return get_protocol(origin.protocol) if origin else None
+    except ExtractorError:  # declared by a config, unknown to this version
+        return None
 
 
 def equal_windows(starts: Times, ends: Times, count: int) -> tuple[Times, Times]:

@@ -17,6 +17,7 @@ from aqa.config import ClipModelConfig, PublishedModelConfig
 from aqa.features import FeatureFolder, FeatureOrigin
 from aqa.model import ModelInfo, build_model
 from extractors import build_backbone
+from pipeline.score import clip_times
 
 Cli = Callable[..., CliResult]
 
@@ -126,6 +127,22 @@ def test_published_model_has_unaligned_windows(cli: Cli, features: Path, tmp_pat
     (result,) = results_of(cli("score", features / "two.npy", "--checkpoint", path, "--json"))
     assert [clip["aligned"] for clip in result["clips"]] == [False] * 4
     assert [clip["start_s"] for clip in result["clips"]] == pytest.approx([0, 1.44, 2.88, 4.32])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "second_start"),
+    [
+        ("contiguous32", 1.28),
+        ("contiguous32(fps=native)", None),
+        ("uniform48x16", None),
+        ("x", None),
+    ],
+)
+def test_times_of_features_without_a_record(protocol: str, second_start: float | None) -> None:
+    origin = FeatureOrigin("swin3d_b", "kinetics600-22k", None, protocol)
+    starts, ends = clip_times(3, origin, None)
+    assert len(starts) == len(ends) == 3
+    assert starts[1] == (pytest.approx(second_start) if second_start else None)
 
 
 @pytest.mark.parametrize(
