@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ OBJECT_STORE_BYTES = 2**30
 # About one batch per block, so that several workers share even one video.
 BLOCK_BYTES = 8 * 2**20
 MAX_INPUT_BLOCKS = 1000
+KNOCK_S = 10.0
 # Halves: with one backbone actor per core there is still room for decode tasks, on every node. An
 # actor's part that left less than a decode task's would starve it, and the run would wait for ever.
 DECODE_CPUS = 0.5
@@ -96,8 +98,9 @@ def _start_ray(address: str | None) -> Any:
                 "local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
             )
         else:
+            _knock(address)
             ray.init(address, **quiet)
-    except (ConnectionError, ValueError) as error:
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(f"cannot join a Ray cluster at {address}: {reason}") from None
     context = DataContext.get_current()
@@ -106,6 +109,13 @@ def _start_ray(address: str | None) -> Any:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="ray.data")
     return ray
+
+
+def _knock(address: str) -> None:
+    """OSError at once where nobody listens at ``host:port``; Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def _workers(resources: dict[str, float], device: str, wanted: int | None) -> int:
