@@ -102,7 +102,8 @@ def _start_ray(address: str | None) -> Any:
             ray.init(address, **quiet)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"cannot join a Ray cluster at {address}: {reason}") from None
+        what = f"join a Ray cluster at {address}" if address else "start Ray on this machine"
+        raise UsageError(f"cannot {what}: {reason}") from None
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
