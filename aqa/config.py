@@ -78,7 +78,7 @@ class FeaturesConfig(_Section):
 class ClipModelConfig(_Section):
     """One query per clip of the video, made from the clip: batch-independent, masked padding."""
 
-    queries: Literal["clips"] = "clips"
+    kind: Literal["clips"] = "clips"
     width: Count = 128
     layers: Count = 2
     heads: Count = 4
@@ -91,7 +91,7 @@ class ClipModelConfig(_Section):
 class PublishedModelConfig(_Section):
     """Q queries, learned or drawn anew, as published (BMVC 2024)."""
 
-    queries: Literal["learned"] = "learned"
+    kind: Literal["published"] = "published"
     query_count: Count = 136
     query_std: NotNegative = 1.0  # 1: learned queries; else drawn from N(0, query_std^2)
     position_encoding: Literal["no", "query_pe", "memory_pe", "query_memory_pe"] = "query_pe"
@@ -112,6 +112,7 @@ class HonestTraining(_Section):
     """Deterministic, whole videos, no look at the evaluation split, last epoch."""
 
     recipe: Literal["honest"] = "honest"
+    threads: Count = 1  # CPU threads: their number is part of what decides the weights
     epochs: Count = 12
     batch_size: Count = 16
     learning_rate: Positive = 1e-3
@@ -128,6 +129,7 @@ class PaperTraining(_Section):
     """As published: the epoch is chosen on the evaluation split, and every number says so."""
 
     recipe: Literal["paper"] = "paper"
+    threads: Count = 2
     epochs: Count = 1000
     batch_size: Count = 32
     learning_rate: Positive = 1e-4
@@ -145,7 +147,7 @@ class ExperimentConfig(_Section):
     name: str = "experiment"
     dataset: DatasetConfig
     features: FeaturesConfig | None = None
-    model: Annotated[ModelConfig, Field(discriminator="queries")] = ClipModelConfig()
+    model: Annotated[ModelConfig, Field(discriminator="kind")] = ClipModelConfig()
     training: Annotated[TrainingConfig, Field(discriminator="recipe")] = HonestTraining()
 
     @model_validator(mode="before")
@@ -160,20 +162,20 @@ class ExperimentConfig(_Section):
             return content
         training = {"recipe": "honest", **training}
         paper = training["recipe"] == "paper"
-        model = {"queries": "learned" if paper else "clips", **model}
+        model = {"kind": "published" if paper else "clips", **model}
         dataset = content.get("dataset")
         published = _PUBLISHED.get(dataset.get("kind", "")) if isinstance(dataset, dict) else None
         if paper and published:
             training.setdefault("batch_size", published["batch_size"])
             for key in ("query_count", "clip_count", "query_std"):
-                if model["queries"] == "learned":
+                if model["kind"] == "published":
                     model.setdefault(key, published[key])
         return {**content, "model": model, "training": training}
 
     @model_validator(mode="after")
     def _consistent(self) -> ExperimentConfig:
-        if self.training.recipe == "paper" and self.model.queries != "learned":
-            raise ValueError("training.recipe paper trains model.queries learned only")
+        if self.training.recipe == "paper" and self.model.kind != "published":
+            raise ValueError("training.recipe paper trains model.kind published only")
         if self.model.width and self.model.width % self.model.heads:
             raise ValueError(
                 f"model.width {self.model.width} is no multiple of its {self.model.heads} heads"
@@ -248,7 +250,7 @@ _SECTIONS: dict[str, tuple[type[_Section], ...]] = {
     "dataset": (DatasetConfig,),
     "features": (FeaturesConfig,),
     "clips": (ClipModelConfig,),
-    "learned": (PublishedModelConfig,),
+    "published": (PublishedModelConfig,),
     "honest": (HonestTraining,),
     "paper": (PaperTraining,),
 }

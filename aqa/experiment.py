@@ -7,10 +7,7 @@ spreads them over machines), ``summarise`` makes the table.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -27,8 +24,9 @@ from aqa.errors import AqaError, listing
 from aqa.evaluation import Evaluation, bootstrap_interval, evaluate
 from aqa.files import read_json, write_atomically, write_json
 from aqa.loop import OnEpoch
-from aqa.training import train
+from aqa.training import fingerprint, train
 
+WHOLE = "none"  # the fold of a training on everything, with nothing held out
 METRICS = ("spearman", "relative_l2", "kendall", "mean_absolute_error")
 
 
@@ -45,18 +43,7 @@ class Run:
 
     @property
     def fingerprint(self) -> str:
-        """Changes with the config, the seed, the features' origin and which videos are where."""
-        content = {
-            "config": self.config.model_dump(mode="json"),
-            "seed": self.seed,
-            "origin": self.dataset.origin.to_dict() if self.dataset.origin else None,
-            "range": self.dataset.score_range,
-            "videos": [
-                [(e.id, e.score, _file_state(e.features_path)) for e in part]
-                for part in (self.dataset.train, self.dataset.test)
-            ],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return fingerprint(self.config, self.dataset, self.seed)
 
 
 @dataclass(frozen=True)
@@ -66,15 +53,8 @@ class RunResult:
     checkpoint: Path
     chosen_on: str
     epochs: int
-    evaluation: Evaluation
-
-
-def _file_state(path: Path) -> list[int]:
-    try:
-        state = os.stat(path)
-    except OSError as error:
-        raise AqaError(f"{path}: {error.strerror}") from None
-    return [state.st_size, state.st_mtime_ns]
+    evaluation: Evaluation | None  # None: nothing was held out
+    history: tuple[dict[str, float], ...] = ()  # one entry an epoch
 
 
 def make_folds(
@@ -136,8 +116,10 @@ def plan(
     """All runs. With folds only ``dataset.train`` is used; without, its own train and test."""
     if len(set(seeds)) != len(seeds) or not seeds:
         raise AqaError(f"seeds {list(seeds)}: expected different numbers")
-    if folds is None:
-        splits = {"test": (list(dataset.train), list(dataset.split("test")))}
+    if folds is None and not dataset.test:
+        splits = {WHOLE: (list(dataset.train), [])}
+    elif folds is None:
+        splits = {"test": (list(dataset.train), list(dataset.test))}
     else:
         splits = make_folds(dataset.train, folds)
     return [
@@ -155,10 +137,15 @@ def plan(
 
 
 def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
-    """Train and evaluate on the held-out videos, or give back the same run's earlier result."""
+    """Train and evaluate on the held-out videos, or give back the same run's earlier result.
+
+    One that was killed goes on where its last snapshot was taken.
+    """
     finished = finished_result(task)
     if finished is not None:
         return finished
+    for left_over in task.folder.glob(".*.tmp"):  # of a write that was killed
+        left_over.unlink()
     model = train(
         task.config,
         task.dataset,
@@ -166,6 +153,7 @@ def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
         device=task.device,
         on_epoch=on_epoch,
         log_dir=task.folder / "tensorboard",
+        snapshot=task.folder / "training.pt",
     )
     save_checkpoint(model, task.folder / "model.pt")
     result = RunResult(
@@ -174,11 +162,20 @@ def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
         checkpoint=task.folder / "model.pt",
         chosen_on=str(model.info.chosen_on),
         epochs=int(model.info.epochs or 0),
-        evaluation=evaluate(model, task.dataset.test),
+        evaluation=evaluate(model, task.dataset.test) if task.dataset.test else None,
+        history=model.info.history,
     )
-    content = {"fingerprint": task.fingerprint, **_row(result), "history": model.info.history}
-    content["evaluation"] = result.evaluation.to_dict()
-    write_json(task.folder / "result.json", content)  # last: it marks the run as finished
+    content = {
+        "fingerprint": task.fingerprint,
+        "fold": result.fold,
+        "seed": result.seed,
+        "epochs": result.epochs,
+        "chosen_on": result.chosen_on,
+        "evaluation": result.evaluation.to_dict() if result.evaluation else None,
+        "history": result.history,
+    }
+    write_json(task.folder / "result.json", content)  # it marks the run as finished
+    (task.folder / "training.pt").unlink(missing_ok=True)
     return result
 
 
@@ -191,12 +188,18 @@ def finished_result(task: Run) -> RunResult | None:
             return None
         load_checkpoint(checkpoint)
         stored = content["evaluation"]
-        evaluation = Evaluation.of(stored["ids"], stored["predicted"], stored["true"])
+        return RunResult(
+            fold=task.fold,
+            seed=task.seed,
+            checkpoint=checkpoint,
+            chosen_on=content["chosen_on"],
+            epochs=content["epochs"],
+            evaluation=stored
+            and Evaluation.of(stored["ids"], stored["predicted"], stored["true"]),
+            history=tuple(content["history"]),
+        )
     except (AqaError, KeyError, TypeError):
         return None
-    return RunResult(
-        task.fold, task.seed, checkpoint, content["chosen_on"], content["epochs"], evaluation
-    )
 
 
 def _row(result: RunResult) -> dict[str, Any]:

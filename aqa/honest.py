@@ -15,10 +15,15 @@ from aqa.datasets import AqaDataset
 from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.losses import honest_losses
 from aqa.model import AssessmentModel
+from aqa.snapshot import Snapshot
 
 
 def train_honest(
-    config: ExperimentConfig, dataset: AqaDataset, device: torch.device, report: OnEpoch
+    config: ExperimentConfig,
+    dataset: AqaDataset,
+    device: torch.device,
+    report: OnEpoch,
+    snapshot: Snapshot,
 ) -> AssessmentModel:
     recipe = config.training
     assert isinstance(recipe, HonestTraining)
@@ -33,8 +38,13 @@ def train_honest(
         optimizer, _cosine(recipe.warmup_share, recipe.epochs * steps_per_epoch)
     )
     average = {name: value.detach().clone() for name, value in model.named_parameters()}
-    history, step = [], 0
-    for epoch in range(1, recipe.epochs + 1):
+    history, step, first = [], 0, 1
+    if (state := snapshot.load()) is not None:
+        for part, name in ((model, "model"), (optimizer, "optimizer"), (schedule, "schedule")):
+            part.load_state_dict(state[name])
+        average = {name: value.to(device) for name, value in state["average"].items()}
+        history, step, first = state["history"], state["step"], state["epoch"] + 1
+    for epoch in range(first, recipe.epochs + 1):
         began, done = time.perf_counter(), []
         rate = optimizer.param_groups[0]["lr"]
         model.train()
@@ -54,6 +64,17 @@ def train_honest(
         epoch_report = EpochReport(epoch, recipe.epochs, mean_losses(done, epoch), rate, seconds)
         history.append(epoch_report.entry())
         report(epoch_report)
+        snapshot.save(
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "average": average,
+                "history": history,
+                "step": step,
+                "epoch": epoch,
+            }
+        )
     model.load_state_dict(average, strict=False)
     model.info = replace(
         model.info, epochs=recipe.epochs, chosen_on="last epoch", history=tuple(history)

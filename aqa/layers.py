@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aqa.errors import AqaError
+from aqa.attention import Attention
+from aqa.dropout import Dropout
 
 
 def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -26,37 +27,6 @@ def sinusoids(length: int, width: int, device: torch.device | None = None) -> Te
     encoding[:, 0::2] = torch.sin(position * rate)
     encoding[:, 1::2] = torch.cos(position * rate)[:, : width // 2]
     return encoding
-
-
-class Attention(nn.Module):
-    """Multi-head attention as nn.MultiheadAttention, fused, without the weights themselves."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        if width % heads:
-            raise AqaError(f"a width of {width} is no multiple of {heads} heads")
-        self.heads, self.dropout = heads, dropout
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
-        nn.init.xavier_uniform_(self.in_proj_weight)
-        nn.init.zeros_(self.out_proj.bias)
-
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """[B, Q, d], [B, T, d], [B, T, d]; mask bool [B, T], True at real clips -> [B, Q, d]."""
-        weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
-        q, k, v = (
-            F.linear(tokens, weight, bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for tokens, weight, bias in zip((query, key, value), weights, biases, strict=True)
-        )  # [B, heads, Q or T, d / heads]
-        attended = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=None if mask is None else mask[:, None, None, :],
-            dropout_p=self.dropout if self.training else 0.0,
-        )
-        return self.out_proj(attended.transpose(1, 2).flatten(2))
 
 
 @dataclass(frozen=True)
@@ -85,7 +55,7 @@ class DecoderLayer(nn.Module):
         self.linear1 = nn.Linear(width, shape.feedforward)
         self.linear2 = nn.Linear(shape.feedforward, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
-        self.dropout = nn.Dropout(shape.dropout)
+        self.dropout = Dropout(shape.dropout)
 
     def forward(
         self,
@@ -102,7 +72,8 @@ class DecoderLayer(nn.Module):
             return tokens if query_position is None else tokens + query_position
 
         normed = self.norm1(queries)
-        own = self.self_attention(placed(normed), placed(normed), normed, query_mask)
+        asking = placed(normed)
+        own = self.self_attention(asking, asking, normed, query_mask)
         queries = (queries if self.residual else own) + self.dropout(own)
         crossed = self.cross_attention(placed(self.norm2(queries)), keys, values, memory_mask)
         queries = queries + self.dropout(crossed)

@@ -20,6 +20,7 @@ from aqa.errors import AqaError
 from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.losses import paper_losses
 from aqa.model import AssessmentModel
+from aqa.snapshot import Snapshot
 from aqa.videos import Videos
 
 CHOSEN_ON = "chosen on the evaluation split"
@@ -54,7 +55,11 @@ def paper_step(
 
 
 def train_paper(
-    config: ExperimentConfig, dataset: AqaDataset, device: torch.device, report: OnEpoch
+    config: ExperimentConfig,
+    dataset: AqaDataset,
+    device: torch.device,
+    report: OnEpoch,
+    snapshot: Snapshot,
 ) -> AssessmentModel:
     """Train on ``dataset.train`` and keep the epoch with the best Spearman on ``dataset.test``."""
     recipe = config.training
@@ -68,8 +73,13 @@ def train_paper(
     held_out = Videos.load(dataset.test, dataset.score_range, device, videos.channels)
     optimizer, step = paper_optimizer(model, recipe), 0
     best, best_epoch, best_state = -1.0, 0, copy.deepcopy(model.state_dict())
-    history = []
-    for epoch in range(1, recipe.epochs + 1):
+    history, first = [], 1
+    if (state := snapshot.load()) is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        best, best_epoch, best_state = state["best"], state["best_epoch"], state["best_state"]
+        history, step, first = state["history"], state["step"], state["epoch"] + 1
+    for epoch in range(first, recipe.epochs + 1):
         began, done = time.perf_counter(), []
         model.train()
         for indices in shuffled_batches(len(videos), recipe.batch_size, device):
@@ -90,6 +100,18 @@ def train_paper(
         )
         history.append(epoch_report.entry())
         report(epoch_report)
+        snapshot.save(
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "best": best,
+                "best_epoch": best_epoch,
+                "best_state": best_state,
+                "history": history,
+                "step": step,
+                "epoch": epoch,
+            }
+        )
     model.load_state_dict(best_state)
     model.info = replace(model.info, epochs=best_epoch, chosen_on=CHOSEN_ON, history=tuple(history))
     return model

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +19,7 @@ from aqa.honest import train_honest
 from aqa.loop import EpochReport, OnEpoch
 from aqa.model import AssessmentModel
 from aqa.paper import train_paper
+from aqa.snapshot import Snapshot
 
 
 def train(
@@ -26,29 +30,67 @@ def train(
     device: str | torch.device = "cpu",
     on_epoch: OnEpoch | None = None,
     log_dir: str | Path | None = None,
+    snapshot: str | Path | None = None,
 ) -> AssessmentModel:
     """Train on ``dataset.train`` -> a model in eval mode, with ``model.info`` filled.
 
-    The same seed, data and thread count give the same weights on a CPU. ``dataset.test`` is not
-    touched, but by ``recipe: paper``, which chooses its epoch there as published.
+    The same seed, data and config give the same weights on CPUs of one kind. ``dataset.test`` is
+    not touched, but by ``recipe: paper``, which chooses its epoch there as published. A training
+    that was killed goes on from the file ``snapshot``, to the weights of an undisturbed one.
     """
     if not dataset.train:
         raise AqaError(f"{dataset.name} has no training videos")
-    with _reproducible(seed), _logged(on_epoch, log_dir) as report:
+    kept = Snapshot(
+        Path(snapshot) if snapshot is not None else None,
+        f"{fingerprint(config, dataset, seed)} {device}",
+    )
+    with _reproducible(seed, config.training.threads), _logged(on_epoch, log_dir) as report:
         honest = isinstance(config.training, HonestTraining)
         recipe = train_honest if honest else train_paper
-        model = recipe(config, dataset, _device(device), report)
+        model = recipe(config, dataset, _device(device), report, kept)
     model.info = replace(model.info, seed=seed)
     return model.eval()
 
 
+def fingerprint(config: ExperimentConfig, dataset: AqaDataset, seed: int) -> str:
+    """Changes with the config, the seed, the features' origin and which videos are where."""
+    content = {
+        "config": config.model_dump(mode="json"),
+        "seed": seed,
+        "origin": dataset.origin.to_dict() if dataset.origin else None,
+        "range": dataset.score_range,
+        "videos": [
+            [(e.id, e.score, _file_state(e.features_path)) for e in part]
+            for part in (dataset.train, dataset.test)
+        ],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _file_state(path: Path) -> list[int]:
+    """Size and time; zeros for a missing file, which the reader of features names."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return [0, 0]
+    return [state.st_size, state.st_mtime_ns]
+
+
 @contextlib.contextmanager
-def _reproducible(seed: int) -> Iterator[None]:
-    """Seed torch for the training only: the caller's random state is left as it was."""
+def _reproducible(seed: int, threads: int) -> Iterator[None]:
+    """Seed torch and fix its threads for the training only: both are set back afterwards.
+
+    How sums are split over threads decides their rounding, and so the weights.
+    """
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    before = torch.get_num_threads()
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        yield
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 @contextlib.contextmanager

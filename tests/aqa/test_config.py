@@ -24,9 +24,9 @@ def test_every_shipped_config_loads():
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name not in ("demo", "own")])
 def test_every_published_experiment_trains_by_both_recipes(name):
     honest, paper = load_config(name), load_config(name, ["training.recipe=paper"])
-    assert honest.training.recipe == "honest" and honest.model.queries == "clips"
+    assert honest.training.recipe == "honest" and honest.model.kind == "clips"
     assert honest.features.backbone == "swin3d_b"
-    assert paper.model.queries == "learned" and paper.model.width is None
+    assert paper.model.kind == "published" and paper.model.width is None
     assert paper.model.dropout == paper.model.attention_dropout == 0.7
 
 

@@ -8,7 +8,7 @@ from torch import nn
 import aqa
 from aqa import AqaError
 from aqa.config import PaperTraining
-from aqa.layers import Attention
+from aqa.attention import Attention
 from aqa.paper import paper_optimizer, paper_rate, paper_step
 
 TENSORS = [

@@ -32,6 +32,43 @@ def test_training_is_decided_by_its_seed(small_config, small_dataset, recipe):
     assert not first.training
 
 
+@pytest.mark.parametrize("recipe", ["honest", "paper"])
+def test_a_killed_training_goes_on_to_the_same_weights(
+    small_config, small_dataset, recipe, tmp_path, monkeypatch
+):
+    config = small_config(recipe, epochs=5)
+    whole = train(config, small_dataset, seed=1)
+    monkeypatch.setattr("aqa.snapshot.EVERY_S", 0.0)
+    kept, seen = tmp_path / "training.pt", []
+
+    def pull_the_plug(report):
+        if report.epoch == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, small_dataset, seed=1, snapshot=kept, on_epoch=pull_the_plug)
+    again = train(config, small_dataset, seed=1, snapshot=kept, on_epoch=seen.append)
+    assert [report.epoch for report in seen] == [4, 5]
+    assert same(whole, again) and again.info == whole.info
+
+    # What another seed left, or half a file, is not taken up.
+    other = train(config, small_dataset, seed=2)
+    assert same(other, train(config, small_dataset, seed=2, snapshot=kept))
+    kept.write_bytes(kept.read_bytes()[:1000])
+    assert same(whole, train(config, small_dataset, seed=1, snapshot=kept))
+
+
+def test_the_number_of_threads_around_a_training_changes_nothing(small_config, small_dataset):
+    before = torch.get_num_threads()
+    models = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        models.append(train(small_config(), small_dataset))
+        assert torch.get_num_threads() == threads
+    torch.set_num_threads(before)
+    assert same(*models)
+
+
 def test_the_honest_recipe_never_looks_at_the_evaluation_split(small_config, small_dataset):
     gone = [Example(f"x{n}", 3.0, Path("/nowhere.npy")) for n in range(3)]
     poisoned = small_dataset.with_split(small_dataset.train, gone)

@@ -1,0 +1,117 @@
+"""Multi-head attention that never holds its weights as a whole, with dropout or without.
+
+Shapes: B videos, Q queries, T clips, d the model's width, h the width of a head.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from aqa.dropout import kept
+from aqa.errors import AqaError
+
+
+class Attention(nn.Module):
+    """The parameters and the result of nn.MultiheadAttention, without its weights."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        if width % heads:
+            raise AqaError(f"a width of {width} is no multiple of {heads} heads")
+        self.heads, self.dropout = heads, dropout
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        nn.init.xavier_uniform_(self.in_proj_weight)
+        nn.init.zeros_(self.out_proj.bias)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """[B, Q, d], [B, T, d], [B, T, d]; mask bool [B, T], True at real clips -> [B, Q, d]."""
+        q, k, v = (
+            tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for tokens in self._project(query, key, value)
+        )  # [B, heads, Q or T, h]
+        allowed = None if mask is None else mask[:, None, None, :]
+        rate = self.dropout if self.training else 0.0
+        if rate and q.device.type == "cpu":
+            # torch's fused kernel for the CPU knows no dropout.
+            seed = int(torch.randint(1 << 62, ()))
+            attended = DropoutAttention.apply(q, k, v, allowed, rate, seed)
+        else:
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=rate)
+        return self.out_proj(attended.transpose(1, 2).flatten(2))
+
+    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+        """Projected query, key and value; what has the same input goes through one product."""
+        width = self.out_proj.in_features
+        groups = [[query, 1], [key, 1], [value, 1]]
+        for first in (1, 0):
+            if groups[first][0] is groups[first + 1][0]:
+                groups[first][1] += groups.pop(first + 1)[1]
+        sizes = [count * width for _, count in groups]
+        projected = []
+        for (tokens, count), weight, bias in zip(
+            groups, self.in_proj_weight.split(sizes), self.in_proj_bias.split(sizes), strict=True
+        ):
+            projected.extend(F.linear(tokens, weight, bias).chunk(count, dim=-1))
+        return projected
+
+
+class DropoutAttention(torch.autograd.Function):
+    """softmax(q k^T / sqrt(h)) with dropout, times v, one video at a time, on the CPU.
+
+    As in FlashAttention (arXiv 2205.14135) the backward pass computes the weights again instead
+    of keeping them, and draws the same dropout again from its seed.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: torch.autograd.function.FunctionCtx,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        allowed: Tensor | None,
+        rate: float,
+        seed: int,
+    ) -> Tensor:
+        """q [B, heads, Q, h], k and v [B, heads, T, h], allowed bool [B, 1, 1, T] or None."""
+        ctx.save_for_backward(q, k, v, allowed)
+        ctx.rate, ctx.seed = rate, seed
+        attended = torch.empty_like(q)
+        generator = torch.Generator().manual_seed(seed)
+        for video in range(len(q)):
+            weights = _weights(q[video], k[video], None if allowed is None else allowed[video])
+            weights *= kept(weights.shape, rate, generator)
+            attended[video] = weights @ v[video]
+        return attended
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, allowed = ctx.saved_tensors
+        grad_q, grad_k, grad_v = (torch.empty_like(values) for values in (q, k, v))
+        scale = 1.0 / math.sqrt(q.shape[-1])
+        generator = torch.Generator().manual_seed(ctx.seed)
+        for video in range(len(q)):
+            weights = _weights(q[video], k[video], None if allowed is None else allowed[video])
+            drop = kept(weights.shape, ctx.rate, generator)
+            grad_v[video] = (weights * drop).transpose(-1, -2) @ grad[video]
+            grad_weights = (grad[video] @ v[video].transpose(-1, -2)).mul_(drop)
+            # The gradient of softmax: p * (g - sum(p * g)).
+            inner = (weights * grad_weights).sum(-1, keepdim=True)
+            grad_logits = grad_weights.sub_(inner).mul_(weights).mul_(scale)
+            grad_q[video] = grad_logits @ k[video]
+            grad_k[video] = grad_logits.transpose(-1, -2) @ q[video]
+        return grad_q, grad_k, grad_v, None, None, None
+
+
+def _weights(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
+    """Attention weights of one video [heads, Q, T], small enough to stay in the cache."""
+    logits = q @ k.transpose(-1, -2)
+    logits *= 1.0 / math.sqrt(q.shape[-1])
+    if allowed is not None:
+        logits.masked_fill_(~allowed, float("-inf"))
+    return logits.softmax(-1)
