@@ -12,13 +12,15 @@ from aqa.errors import AqaError
 
 _EXPORTS = {
     "AqaDataset": "aqa.datasets",
-    "Assessment": "aqa.model",
+    "Assessment": "aqa.assessment",
     "AssessmentModel": "aqa.model",
     "Evaluation": "aqa.evaluation",
     "Example": "aqa.datasets",
     "ExperimentConfig": "aqa.config",
     "FeatureFolder": "aqa.features",
     "FeatureOrigin": "aqa.features",
+    "ScoringModel": "aqa.assessment",
+    "build_model": "aqa.build",
     "check_origin": "aqa.checkpoint",
     "evaluate": "aqa.evaluation",
     "from_reference": "aqa.reference",

@@ -90,7 +90,9 @@ class DropoutAttention(torch.autograd.Function):
         return attended
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: torch.autograd.function.FunctionCtx, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
         q, k, v, allowed = ctx.saved_tensors
         grad_q, grad_k, grad_v = (torch.empty_like(values) for values in (q, k, v))
         scale = 1.0 / math.sqrt(q.shape[-1])

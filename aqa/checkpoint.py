@@ -9,17 +9,18 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from aqa.assessment import ModelInfo, ScoringModel
+from aqa.build import build_model
 from aqa.config import ModelConfig
 from aqa.errors import AqaError
 from aqa.features import FeatureOrigin
 from aqa.files import write_atomically
-from aqa.model import AssessmentModel, ModelInfo, build_model
 
 _FORMAT = "aqa-checkpoint"
 _FORMAT_VERSION = 1
 
 
-def save_checkpoint(model: AssessmentModel, path: str | Path) -> Path:
+def save_checkpoint(model: ScoringModel, path: str | Path) -> Path:
     """Write weights, feature statistics, model config and ``model.info``: all plain data."""
     path = Path(path)
     content = {
@@ -34,7 +35,7 @@ def save_checkpoint(model: AssessmentModel, path: str | Path) -> Path:
     return path
 
 
-def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> AssessmentModel:
+def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> ScoringModel:
     """The model in eval mode, with ``model.info``; AqaError if the file is no whole checkpoint."""
     path = Path(path)
     content = read_tensor_file(path)

@@ -105,7 +105,32 @@ class PublishedModelConfig(_Section):
     attention_dropout: Rate = 0.7
 
 
-ModelConfig = ClipModelConfig | PublishedModelConfig
+class MeanConfig(_Section):
+    """The mean training score for every video."""
+
+    kind: Literal["mean"] = "mean"
+
+
+class RidgeConfig(_Section):
+    """Ridge regression on the means of equal segments; its strength by leaving one out."""
+
+    kind: Literal["ridge"] = "ridge"
+    segments: Count = 4
+
+
+class KernelRidgeConfig(_Section):
+    """Kernel ridge regression on the standardised means of equal segments:
+    exp(-gamma * mean squared difference)."""
+
+    kind: Literal["kernel-ridge"] = "kernel-ridge"
+    segments: Count = 4
+    gamma: Positive = 0.5
+    regularisation: Positive = 0.02
+
+
+BaselineConfig = MeanConfig | RidgeConfig | KernelRidgeConfig
+BASELINES = (MeanConfig, RidgeConfig, KernelRidgeConfig)
+ModelConfig = ClipModelConfig | PublishedModelConfig | BaselineConfig
 
 
 class HonestTraining(_Section):
@@ -140,7 +165,15 @@ class PaperTraining(_Section):
     attention_loss: NotNegative = 1.0
 
 
-TrainingConfig = HonestTraining | PaperTraining
+class FitTraining(_Section):
+    """Of the baselines: solved in one step."""
+
+    recipe: Literal["fit"] = "fit"
+    threads: Count = 1
+    epochs: Literal[1] = 1
+
+
+TrainingConfig = HonestTraining | PaperTraining | FitTraining
 
 
 class ExperimentConfig(_Section):
@@ -160,7 +193,8 @@ class ExperimentConfig(_Section):
         training = content.get("training") or {}
         if not (isinstance(model, dict) and isinstance(training, dict)):
             return content
-        training = {"recipe": "honest", **training}
+        baseline = model.get("kind") in ("mean", "ridge", "kernel-ridge")
+        training = {"recipe": "fit" if baseline else "honest", **training}
         paper = training["recipe"] == "paper"
         model = {"kind": "published" if paper else "clips", **model}
         dataset = content.get("dataset")
@@ -176,7 +210,9 @@ class ExperimentConfig(_Section):
     def _consistent(self) -> ExperimentConfig:
         if self.training.recipe == "paper" and self.model.kind != "published":
             raise ValueError("training.recipe paper trains model.kind published only")
-        if self.model.width and self.model.width % self.model.heads:
+        if (self.training.recipe == "fit") != isinstance(self.model, BASELINES):
+            raise ValueError("training.recipe fit is that of the baselines, and theirs alone")
+        if getattr(self.model, "width", None) and self.model.width % self.model.heads:
             raise ValueError(
                 f"model.width {self.model.width} is no multiple of its {self.model.heads} heads"
             )
@@ -253,6 +289,10 @@ _SECTIONS: dict[str, tuple[type[_Section], ...]] = {
     "published": (PublishedModelConfig,),
     "honest": (HonestTraining,),
     "paper": (PaperTraining,),
+    "mean": (MeanConfig,),
+    "ridge": (RidgeConfig,),
+    "kernel-ridge": (KernelRidgeConfig,),
+    "fit": (FitTraining,),
 }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import stats
 
 from aqa import metrics
+from aqa.assessment import ScoringModel
 from aqa.datasets import Example
 from aqa.errors import AqaError, listing
 from aqa.features import read_features
-from aqa.model import AssessmentModel
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Evaluation:
 
 
 def evaluate(
-    models: AssessmentModel | Sequence[AssessmentModel], examples: Sequence[Example]
+    models: ScoringModel | Sequence[ScoringModel], examples: Sequence[Example]
 ) -> Evaluation:
     """Score every example; several models are an ensemble, whose scores are averaged.
 
     All feature files that cannot be scored are named in one AqaError.
     """
-    ensemble = [models] if isinstance(models, AssessmentModel) else list(models)
+    ensemble = [models] if isinstance(models, ScoringModel) else list(models)
     if not ensemble or not examples:
         raise AqaError("an evaluation needs at least one model and one video")
     predicted, problems = [], []

@@ -194,8 +194,7 @@ def finished_result(task: Run) -> RunResult | None:
             checkpoint=checkpoint,
             chosen_on=content["chosen_on"],
             epochs=content["epochs"],
-            evaluation=stored
-            and Evaluation.of(stored["ids"], stored["predicted"], stored["true"]),
+            evaluation=stored and Evaluation.of(stored["ids"], stored["predicted"], stored["true"]),
             history=tuple(content["history"]),
         )
     except (AqaError, KeyError, TypeError):

@@ -10,10 +10,11 @@ from importlib import metadata
 import torch
 from torch import Tensor
 
+from aqa.assessment import ModelInfo, ScoringModel
+from aqa.build import build_model
 from aqa.config import ExperimentConfig
 from aqa.datasets import AqaDataset
 from aqa.errors import AqaError
-from aqa.model import AssessmentModel, ModelInfo, build_model
 from aqa.videos import Videos
 
 
@@ -39,7 +40,7 @@ OnEpoch = Callable[[EpochReport], None]
 
 def start(
     config: ExperimentConfig, dataset: AqaDataset, device: torch.device
-) -> tuple[AssessmentModel, Videos]:
+) -> tuple[ScoringModel, Videos]:
     """A fresh model and the training videos in memory."""
     videos = Videos.load(dataset.train, dataset.score_range, device)
     info = ModelInfo(

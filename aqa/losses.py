@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from aqa.assessment import ModelOutput
 from aqa.config import HonestTraining, PaperTraining
-from aqa.model import ModelOutput
 
 
 def paper_losses(output: ModelOutput, targets: Tensor, config: PaperTraining) -> dict[str, Tensor]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from aqa.config import ClipModelConfig, ModelConfig, PublishedModelConfig
+from aqa.assessment import ModelInfo, ModelOutput, ScoringModel
+from aqa.config import ClipModelConfig, PublishedModelConfig
 from aqa.errors import AqaError
-from aqa.features import FeatureOrigin
 from aqa.layers import (
     Decoder,
     DecoderShape,
@@ -26,57 +23,22 @@ QUERY_DRAWS = 16
 _DRAW_SEED = 0
 
 
-@dataclass(frozen=True)
-class ModelOutput:
-    """What the network gives, in units of the score range (label / range). L layers, Q queries."""
-
-    score: Tensor  # [B]
-    clip_weights: Tensor  # [B, Q], sum 1; 0 for padding
-    clip_scores: Tensor  # [B, Q]; sum of weight x score is the score
-    decoded: Tensor  # [B, Q, d]
-    attention_loss: Tensor  # scalar: summed over layers and batch
-    self_attention_outputs: Tensor  # [L, B, Q, d]
-    cross_attention_outputs: Tensor  # [L, B, Q, d]
-
-
-@dataclass(frozen=True)
-class Assessment:
-    """One video, in the data set's score units."""
-
-    score: float
-    clip_weights: np.ndarray  # float64 [Q]
-    clip_scores: np.ndarray  # float64 [Q]
-    aligned: bool  # True: entry q is clip q of the video; False: entry q is query q
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a checkpoint says about its model, all of it plain data."""
-
-    score_name: str = "score"
-    score_range: tuple[float, float] = (0.0, 1.0)
-    dataset: str | None = None
-    origin: FeatureOrigin | None = None
-    config: dict[str, Any] | None = None  # the experiment's, as in its YAML
-    seed: int | None = None
-    epochs: int | None = None  # epochs that these weights have seen
-    chosen_on: str | None = None  # how that number of epochs was chosen
-    training_videos: int | None = None
-    clip_counts: tuple[int, int] | None = None  # shortest and longest training video
-    history: tuple[dict[str, float], ...] = ()  # one entry an epoch
-    calibration: dict[str, Any] | None = None
-    version: str | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-class AssessmentModel(nn.Module):
+class AssessmentModel(ScoringModel):
     """Build one with ``build_model``; load one with ``aqa.load_checkpoint``."""
 
-    def __init__(self, config: ModelConfig, channels: int, info: ModelInfo | None = None) -> None:
-        super().__init__()
-        self.config, self.channels = config, channels
-        self.info = info or ModelInfo()
-        self.clips = isinstance(config, ClipModelConfig)
+    def __init__(
+        self,
+        config: ClipModelConfig | PublishedModelConfig,
+        channels: int,
+        info: ModelInfo | None = None,
+    ) -> None:
+        super().__init__(config, channels, info)
+        if not config.width and channels % config.heads:
+            raise AqaError(
+                f"features are {channels} wide, no multiple of model.heads {config.heads}: "
+                "set model.width"
+            )
+        self.aligned = self.clips = isinstance(config, ClipModelConfig)
         width = config.width or channels
         self.register_buffer("feature_mean", torch.zeros(channels))
         self.register_buffer("feature_std", torch.ones(channels))
@@ -142,26 +104,9 @@ class AssessmentModel(nn.Module):
         shape = (batch, *self.query_embedding.shape)
         return torch.randn(shape, device=self.query_embedding.device) * self.config.query_std
 
-    @torch.no_grad()
-    def assess(self, features: np.ndarray | Tensor) -> Assessment:
-        """One video's features [T, C] -> its score and what it is made of, in score units."""
-        clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
-        if clips.ndim != 2 or not len(clips):
-            raise AqaError(f"features have shape {list(clips.shape)}, expected [clips, channels]")
-        if not bool(torch.isfinite(clips).all()):
-            raise AqaError("the features hold NaN or infinity")
-        was_training = self.training
-        self.eval()
+    def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         output = self(self.fit_clips(clips).unsqueeze(0).to(self.feature_mean.device))
-        self.train(was_training)
-        low, high = self.info.score_range
-        weights, scores = (
-            values[0].double().cpu().numpy() for values in (output.clip_weights, output.clip_scores)
-        )
-        # Weights that add up exactly, whatever the rounding of the network's own softmax.
-        weights = weights / weights.sum()
-        scores = low + scores * (high - low)
-        return Assessment(float(weights @ scores), weights, scores, aligned=self.clips)
+        return output.clip_weights[0], output.clip_scores[0]
 
     def fit_clips(self, clips: Tensor, start: int | None = None) -> Tensor:
         """Cut or zero-pad one video [T, C] to the published clip count, if the model has one.
@@ -243,18 +188,6 @@ class AssessmentModel(nn.Module):
         generator = torch.Generator().manual_seed(_DRAW_SEED)
         draws = torch.randn(QUERY_DRAWS, *self.query_embedding.shape, generator=generator)
         return (draws * self.config.query_std).to(self.query_embedding.device)
-
-
-def build_model(
-    config: ModelConfig, channels: int, info: ModelInfo | None = None
-) -> AssessmentModel:
-    """The one place that makes a model; fresh weights come from torch's global generator."""
-    if not config.width and channels % config.heads:
-        raise AqaError(
-            f"features are {channels} wide, no multiple of model.heads {config.heads}: "
-            "set model.width"
-        )
-    return AssessmentModel(config, channels, info)
 
 
 def _mean_output(outputs: Sequence[ModelOutput]) -> ModelOutput:

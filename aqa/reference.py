@@ -8,11 +8,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from aqa.assessment import ModelInfo
 from aqa.checkpoint import read_tensor_file
 from aqa.config import PublishedModelConfig
 from aqa.errors import AqaError, listing
 from aqa.layers import sinusoids
-from aqa.model import AssessmentModel, ModelInfo, build_model
+from aqa.model import AssessmentModel
 
 
 def from_reference(
@@ -48,7 +49,7 @@ def from_reference(
         raise AqaError(f"{path}: no published checkpoint, {error} is missing") from None
     except ValueError as error:
         raise AqaError(f"{path}: {' '.join(str(error).split())}") from None
-    model = build_model(config, width, ModelInfo(extra={"reference": str(path)}))
+    model = AssessmentModel(config, width, ModelInfo(extra={"reference": str(path)}))
     expected = model.state_dict()
     own = {"feature_mean", "feature_std"}
     missing = sorted(expected.keys() - own - tensors.keys())

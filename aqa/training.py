@@ -12,14 +12,17 @@ from pathlib import Path
 
 import torch
 
-from aqa.config import ExperimentConfig, HonestTraining
+from aqa.assessment import ScoringModel
+from aqa.config import ExperimentConfig
 from aqa.datasets import AqaDataset
 from aqa.errors import AqaError
+from aqa.fit import fit_baseline
 from aqa.honest import train_honest
 from aqa.loop import EpochReport, OnEpoch
-from aqa.model import AssessmentModel
 from aqa.paper import train_paper
 from aqa.snapshot import Snapshot
+
+_RECIPES = {"honest": train_honest, "paper": train_paper, "fit": fit_baseline}
 
 
 def train(
@@ -31,7 +34,7 @@ def train(
     on_epoch: OnEpoch | None = None,
     log_dir: str | Path | None = None,
     snapshot: str | Path | None = None,
-) -> AssessmentModel:
+) -> ScoringModel:
     """Train on ``dataset.train`` -> a model in eval mode, with ``model.info`` filled.
 
     The same seed, data and config give the same weights on CPUs of one kind. ``dataset.test`` is
@@ -45,9 +48,7 @@ def train(
         f"{fingerprint(config, dataset, seed)} {device}",
     )
     with _reproducible(seed, config.training.threads), _logged(on_epoch, log_dir) as report:
-        honest = isinstance(config.training, HonestTraining)
-        recipe = train_honest if honest else train_paper
-        model = recipe(config, dataset, _device(device), report, kept)
+        model = _RECIPES[config.training.recipe](config, dataset, _device(device), report, kept)
     model.info = replace(model.info, seed=seed)
     return model.eval()
 

@@ -66,6 +66,10 @@ class Videos:
         """Mean and standard deviation [C] over all clips."""
         return self.clips.mean(0), self.clips.std(0, correction=0)
 
+    def each(self) -> list[Tensor]:
+        """The clips [T, C] of every video."""
+        return list(self.clips.split(self.lengths.tolist()))
+
     def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """Whole videos, zero-padded to the longest: features [B, T, C], lengths [B]."""
         lengths = self.lengths[indices]

@@ -40,7 +40,9 @@ def test_attention_with_dropout_has_the_plain_formula_s_values_and_gradients(mas
     attended = DropoutAttention.apply(q, k, v, mask, 0.5, 9)
     torch.testing.assert_close(attended, expected)
     wanted = torch.autograd.grad(expected.square().sum(), tensors)
-    for one, other in zip(torch.autograd.grad(attended.square().sum(), tensors), wanted, strict=True):
+    for one, other in zip(
+        torch.autograd.grad(attended.square().sum(), tensors), wanted, strict=True
+    ):
         torch.testing.assert_close(one, other)
 
 

@@ -7,9 +7,10 @@ import torch
 
 import aqa
 from aqa import AqaError
+from aqa.assessment import ModelInfo
+from aqa.build import build_model
 from aqa.checkpoint import check_origin, load_checkpoint, save_checkpoint
 from aqa.config import ClipModelConfig
-from aqa.model import ModelInfo, build_model
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from aqa import AqaError
+from aqa.assessment import ModelInfo
+from aqa.build import build_model
 from aqa.config import ClipModelConfig, PublishedModelConfig
 from aqa.layers import attention_consistency, sinusoids
-from aqa.model import ModelInfo, build_model
 
 C = 12
 SIZES = {"width": 16, "feedforward": 16, "head_widths": (16, 8), "heads": 2}
@@ -124,7 +125,7 @@ def test_scores_are_not_clipped(model):
 @every
 def test_wrong_input_is_refused(model):
     for bad, message in [
-        (np.zeros((3, C + 1), np.float32), r"\[1, \d, 13\], this model expects .* 12\]"),
+        (np.zeros((3, C + 1), np.float32), r"\[3, 13\], this model expects .* 12\]"),
         (np.zeros(C, np.float32), r"shape \[12\], expected \[clips, channels\]"),
         (np.zeros((0, C), np.float32), r"shape \[0, 12\]"),
         (np.full((3, C), np.nan, np.float32), "NaN or infinity"),

@@ -7,8 +7,8 @@ from torch import nn
 
 import aqa
 from aqa import AqaError
-from aqa.config import PaperTraining
 from aqa.attention import Attention
+from aqa.config import PaperTraining
 from aqa.paper import paper_optimizer, paper_rate, paper_step
 
 TENSORS = [

@@ -13,9 +13,10 @@ import torch
 from click.testing import Result as CliResult
 
 from aqa import save_checkpoint
+from aqa.assessment import ModelInfo
+from aqa.build import build_model
 from aqa.config import ClipModelConfig, PublishedModelConfig
 from aqa.features import FeatureFolder, FeatureOrigin
-from aqa.model import ModelInfo, build_model
 from extractors import build_backbone
 from pipeline.score import clip_times
 
