@@ -13,7 +13,6 @@ from aqa.errors import AqaError
 _EXPORTS = {
     "AqaDataset": "aqa.datasets",
     "Assessment": "aqa.assessment",
-    "AssessmentModel": "aqa.model",
     "Evaluation": "aqa.evaluation",
     "Example": "aqa.datasets",
     "ExperimentConfig": "aqa.config",

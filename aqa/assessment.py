@@ -23,8 +23,8 @@ class ModelOutput:
     clip_scores: Tensor  # [B, Q]; sum of weight x score is the score
     decoded: Tensor  # [B, Q, d]
     attention_loss: Tensor  # scalar: summed over layers and batch
-    self_attention_outputs: Tensor  # [L, B, Q, d]
-    cross_attention_outputs: Tensor  # [L, B, Q, d]
+    self_attention_outputs: Tensor | None = None  # [L, B, Q, d]; None: no such layers
+    cross_attention_outputs: Tensor | None = None  # [L, B, Q, d]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class ModelInfo:
     """What a checkpoint says about its model, all of it plain data."""
 
     score_name: str = "score"
+    all_scores: tuple[str, ...] = ("score",)  # learned together, score_name among them
     score_range: tuple[float, float] = (0.0, 1.0)
     dataset: str | None = None
     origin: FeatureOrigin | None = None

@@ -97,6 +97,6 @@ def _info(content: dict[str, Any], path: Path) -> ModelInfo:
     origin = content["origin"]
     content = dict(content)
     content["origin"] = FeatureOrigin.from_dict(origin, str(path)) if origin else None
-    for name in ("score_range", "clip_counts", "history"):
+    for name in ("all_scores", "score_range", "clip_counts", "history"):
         content[name] = tuple(content[name]) if content[name] is not None else None
     return ModelInfo(**content)

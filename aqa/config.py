@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from aqa.errors import AqaError
 
@@ -25,8 +25,17 @@ _PUBLISHED: dict[str, dict[str, float | None]] = {
 DEFAULT_SCORES = {"fisv": "pcs", "rg": "total", "logo": "total", "csv": "score"}
 DEFAULT_RANGES = {"fisv": (0.0, 43.0), "rg": (0.0, 25.0), "logo": (0.0, 100.0)}
 
+
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError(f"{number} is even, a clip has as many before it as after it")
+    return number
+
+
 Count = Annotated[int, Field(ge=1, strict=True)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+OddCount = Annotated[int, Field(ge=1, strict=True), AfterValidator(_odd)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -40,6 +49,7 @@ class DatasetConfig(_Section):
 
     kind: Literal["logo", "fisv", "rg", "csv"]
     score: str | None = None  # fisv: tes, pcs; rg: total, difficulty, execution; csv: its name
+    jointly: tuple[str, ...] = ()  # fisv, rg: scores that model.kind clips learns together
     apparatus: Literal["Ball", "Clubs", "Hoop", "Ribbon"] | None = None  # rg only
     features: Path | None = None  # folder of feature files; None: where the layout has it
     labels: Path | None = None  # label file or the folder that holds it
@@ -55,6 +65,10 @@ class DatasetConfig(_Section):
         allowed = scores.get(self.kind)
         if allowed and self.score is not None and self.score not in allowed:
             raise ValueError(f"score {self.score!r}: {self.kind} has {', '.join(allowed)}")
+        if self.jointly and (not allowed or set(self.jointly) - set(allowed)):
+            raise ValueError(f"jointly {list(self.jointly)}: {self.kind} has {allowed or 'one'}")
+        if self.jointly and self.score_name not in self.jointly:
+            raise ValueError(f"jointly {list(self.jointly)} lacks the score {self.score_name}")
         if (self.kind == "rg") != (self.apparatus is not None):
             raise ValueError("apparatus must be given for kind rg, and for no other")
         if self.score_range and not self.score_range[0] < self.score_range[1]:
@@ -76,16 +90,26 @@ class FeaturesConfig(_Section):
 
 
 class ClipModelConfig(_Section):
-    """One query per clip of the video, made from the clip: batch-independent, masked padding."""
+    """One weight and one score per clip: kernel regression and an ensemble of small networks."""
 
     kind: Literal["clips"] = "clips"
-    width: Count = 128
-    layers: Count = 2
-    heads: Count = 4
-    feedforward: Count = 256
-    head_widths: tuple[Count, Count] = (128, 64)
-    dropout: Rate = 0.5
-    attention_dropout: Rate = 0.0  # without it attention stays fused on CPUs while training
+    members: Count = 8
+    hidden: Count = 64
+    weight_hidden: Count = 32
+    contexts: tuple[OddCount, ...] = (5, 15)  # clips around each, whose means it is seen with
+    segments: Count = 4  # equal parts of the video, in the networks' view of the whole
+    dropout: Rate = 0.3
+    input_dropout: Rate = 0.2  # of a channel throughout a video
+    appearance_channels: Count = 128  # principal directions of the clips
+    motion_channels: Count = 96  # principal directions of their motion
+    motion_lags: tuple[Count, ...] = (1, 2, 3, 4)  # clips between which motion is measured
+    directions: Count = 256  # principal directions in the kernels' segment means
+    variation_channels: Count = 64  # directions whose covariance over time a kernel sees
+    variation_shrinkage: Positive = 0.1
+    kernel_rank: Count = 128
+    kernel_strength: Positive = 0.03  # ridge
+    kernel_share: Share = 0.5  # of the kernels in the score; the rest is the networks'
+    clip_share: Share = 0.25  # of the clip scores in the networks' part
 
 
 class PublishedModelConfig(_Section):
@@ -138,16 +162,18 @@ class HonestTraining(_Section):
 
     recipe: Literal["honest"] = "honest"
     threads: Count = 1  # CPU threads: their number is part of what decides the weights
-    epochs: Count = 12
-    batch_size: Count = 16
-    learning_rate: Positive = 1e-3
+    epochs: Count = 30
+    batch_size: Count = 32
+    learning_rate: Positive = 2e-3
     weight_decay: NotNegative = 0.05
     warmup_share: Rate = 0.1  # share of the steps with a rising rate, before the cosine
-    weight_average: Rate = 0.99  # decay per step of the averaged weights that are kept
-    gradient_clip: Positive = 1.0
+    weight_average: Rate = 0.0  # decay per step of averaged weights that are kept; 0: none
+    gradient_clip: Positive = 14.0  # largest norm, over all members of an ensemble
     score_loss: NotNegative = 1.0  # squared error in variances of the training scores
-    correlation_loss: NotNegative = 1.0  # 1 - Pearson's correlation within the batch
-    attention_loss: NotNegative = 1.0
+    correlation_loss: NotNegative = 0.5  # 1 - Pearson's correlation within the batch
+    attention_loss: NotNegative = 1.0  # model.kind published has one
+    clip_stride: Count = 4  # a step sees every 4th clip of a video, from a random one on
+    input_noise: NotNegative = 0.2  # deviation of what is added to the networks' inputs
 
 
 class PaperTraining(_Section):

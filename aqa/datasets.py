@@ -15,6 +15,7 @@ from aqa.layouts import (
     Labels,
     find_layout,
     find_logo,
+    join_scores,
     read_csv_labels,
     read_logo_labels,
     read_text_labels,
@@ -26,6 +27,12 @@ class Example:
     id: str
     score: float  # in score units
     features_path: Path
+    joint: tuple[float, ...] = ()  # all the scores that are learned together
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """In the order of the data set's ``all_scores``."""
+        return self.joint or (self.score,)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,12 @@ class AqaDataset:
     test: tuple[Example, ...]
     origin: FeatureOrigin | None = None
     notes: tuple[str, ...] = ()  # lines for the user
+    jointly: tuple[str, ...] = ()
+
+    @property
+    def all_scores(self) -> tuple[str, ...]:
+        """The names of the scores that are learned together; at the least ``score_name``."""
+        return self.jointly or (self.score_name,)
 
     def split(self, name: str) -> tuple[Example, ...]:
         if name not in ("train", "test"):
@@ -83,8 +96,9 @@ def load_dataset(
 
     def examples(part: list[Label]) -> tuple[Example, ...]:
         return tuple(
-            Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id))
+            Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id), joint)
             for label in part
+            for joint in [tuple(map(float, label.joint))]
         )
 
     return AqaDataset(
@@ -95,6 +109,7 @@ def load_dataset(
         test=examples(test),
         origin=origin,
         notes=tuple(notes),
+        jointly=dataset.jointly,
     )
 
 
@@ -113,8 +128,9 @@ def _locate(
         features, folder = find_logo(root, features, labels)
         return features, read_logo_labels(folder)
     features, folder = find_layout(dataset.kind, dataset.apparatus, root, features, labels)
-    score = dataset.score_name
-    return features, read_text_labels(dataset.kind, score, dataset.apparatus, folder)
+    names = dataset.jointly or (dataset.score_name,)
+    read = [read_text_labels(dataset.kind, name, dataset.apparatus, folder) for name in names]
+    return features, join_scores(read, names.index(dataset.score_name))
 
 
 def _normal(label: Label, folder: FeatureFolder) -> Label:
@@ -122,7 +138,7 @@ def _normal(label: Label, folder: FeatureFolder) -> Label:
     written = PurePath(label.video_id)
     for candidate in (label.video_id, written.with_suffix("").as_posix(), written.stem):
         if _has_features(folder, candidate):
-            return Label(candidate, label.score)
+            return replace(label, video_id=candidate)
     return label
 
 
@@ -144,9 +160,10 @@ def _check(
     unlabelled = [label.video_id for label in labels if label.score is None]
     missing = [la.video_id for la in labels if not _has_features(folder, la.video_id)]
     outside = [
-        f"{label.video_id} ({label.score:g})"
+        f"{label.video_id} ({score:g})"
         for label in labels
-        if label.score is not None and not low <= label.score <= high
+        for score in label.joint or (label.score,)
+        if score is not None and not low <= score <= high
     ]
     problems = [
         f"{len(items)} {'video' if len(items) == 1 else 'videos'} {what}: {listing(items)}"

@@ -1,4 +1,4 @@
-"""The honest recipe: whole videos, averaged weights, last epoch; the test videos are not seen."""
+"""The honest recipe: whole videos, last epoch, and no look at the test videos."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from aqa.assessment import ScoringModel
 from aqa.config import ExperimentConfig, HonestTraining
 from aqa.datasets import AqaDataset
 from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
-from aqa.losses import honest_losses
-from aqa.model import AssessmentModel
 from aqa.snapshot import Snapshot
 
 
@@ -24,14 +23,12 @@ def train_honest(
     device: torch.device,
     report: OnEpoch,
     snapshot: Snapshot,
-) -> AssessmentModel:
+) -> ScoringModel:
+    """Closed-form parts first (``model.prepare``), then the networks by gradient descent."""
     recipe = config.training
     assert isinstance(recipe, HonestTraining)
     model, videos = start(config, dataset, device)
-    model.set_feature_statistics(*videos.statistics())
-    target_std = max(float(videos.targets.std(correction=0)), 1e-6)
-    with torch.no_grad():  # predictions start at the mean score
-        model.head.score[-1].bias.fill_(videos.targets.mean())
+    inputs = model.prepare(videos)
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate)
     steps_per_epoch = math.ceil(len(videos) / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -49,9 +46,10 @@ def train_honest(
         rate = optimizer.param_groups[0]["lr"]
         model.train()
         for indices in shuffled_batches(len(videos), recipe.batch_size, device):
-            features, lengths = videos.batch(indices)
-            output = model(features, lengths=lengths)
-            losses = honest_losses(output, videos.targets[indices], recipe, target_std)
+            batch, lengths = inputs.batch(indices, recipe.clip_stride)
+            if recipe.input_noise:
+                batch = batch + recipe.input_noise * torch.randn_like(batch)
+            losses = model.training_losses(batch, lengths, inputs.joint_targets[indices], recipe)
             optimizer.zero_grad()
             torch.stack(list(losses.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
@@ -82,12 +80,14 @@ def train_honest(
     return model
 
 
-def _parameter_groups(model: AssessmentModel, recipe: HonestTraining) -> list[dict]:
-    """Weight decay for matrices only."""
-    parameters = list(model.parameters())
+def _parameter_groups(model: ScoringModel, recipe: HonestTraining) -> list[dict]:
+    """Weight decay for matrices only; the biases of an ensemble's members are [M, 1, n]."""
+    named = list(model.named_parameters())
+    matrices = [p for name, p in named if p.ndim > 1 and not name.endswith("bias")]
+    rest = [p for name, p in named if p.ndim <= 1 or name.endswith("bias")]
     return [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": rest, "weight_decay": 0.0},
     ]
 
 
@@ -105,9 +105,9 @@ def _cosine(warmup_share: float, steps: int) -> Callable[[int], float]:
 
 @torch.no_grad()
 def _update_average(
-    average: dict[str, Tensor], model: AssessmentModel, decay: float, step: int
+    average: dict[str, Tensor], model: ScoringModel, decay: float, step: int
 ) -> None:
     """Exponential moving average of the weights, over fewer steps while there are few."""
-    share = max(1 - decay, 9 / (10 + step))
+    share = max(1 - decay, 9 / (10 + step)) if decay else 1.0
     for name, value in model.named_parameters():
         average[name].lerp_(value, share)

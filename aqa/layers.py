@@ -37,19 +37,18 @@ class DecoderShape:
     feedforward: int
     dropout: float
     attention_dropout: float
-    residual: bool  # add the incoming queries to the self-attention; the published layer does not
 
 
 class DecoderLayer(nn.Module):
     """Pre-norm self-attention, cross-attention, feed-forward.
 
-    Published quirk (``residual=False``): after self-attention S the queries become S + dropout(S).
+    Published quirk: after self-attention S the queries become S + dropout(S), without what they
+    were before.
     """
 
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
         width = shape.width
-        self.residual = shape.residual
         self.self_attention = Attention(width, shape.heads, shape.attention_dropout)
         self.cross_attention = Attention(width, shape.heads, shape.attention_dropout)
         self.linear1 = nn.Linear(width, shape.feedforward)
@@ -63,7 +62,6 @@ class DecoderLayer(nn.Module):
         keys: Tensor,
         values: Tensor,
         query_position: Tensor | None,
-        query_mask: Tensor | None,
         memory_mask: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, Q, d], memory keys and values [B, T, d] -> queries, self-, cross-output."""
@@ -73,8 +71,8 @@ class DecoderLayer(nn.Module):
 
         normed = self.norm1(queries)
         asking = placed(normed)
-        own = self.self_attention(asking, asking, normed, query_mask)
-        queries = (queries if self.residual else own) + self.dropout(own)
+        own = self.self_attention(asking, asking, normed, None)
+        queries = own + self.dropout(own)
         crossed = self.cross_attention(placed(self.norm2(queries)), keys, values, memory_mask)
         queries = queries + self.dropout(crossed)
         hidden = self.dropout(F.relu(self.linear1(self.norm3(queries))))
@@ -98,21 +96,18 @@ class Decoder(nn.Module):
         query_position: Tensor | None = None,
         memory_position: Tensor | None = None,
         accumulate: bool = False,
-        query_mask: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, Q, d], memory [B, T, d] -> decoded [B, Q, d], self- and cross-attention
         outputs [layers, B, Q, d].
 
         ``accumulate`` is the published behaviour: the memory of a layer is that of the layer
-        before plus the memory position. Masks are True at real clips.
+        before plus the memory position. The mask is True at real clips.
         """
         selfs, crosses = [], []
         for layer in self.layers:
             keys = memory if memory_position is None else memory + memory_position
-            queries, own, crossed = layer(
-                queries, keys, memory, query_position, query_mask, memory_mask
-            )
+            queries, own, crossed = layer(queries, keys, memory, query_position, memory_mask)
             selfs.append(own)
             crosses.append(crossed)
             if accumulate:
@@ -136,32 +131,21 @@ class WeightScoreHead(nn.Module):
             for _ in range(2)
         )
 
-    def forward(self, decoded: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """[B, Q, d] -> clip scores, clip weights [B, Q]; both 0 where the mask is False."""
-        scores, logits = self.score(decoded).squeeze(-1), self.weight(decoded).squeeze(-1)
-        if mask is not None:
-            scores = scores.masked_fill(~mask, 0.0)
-            logits = logits.masked_fill(~mask, float("-inf"))
-        return scores, logits.softmax(dim=-1)
+    def forward(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, Q, d] -> clip scores, clip weights [B, Q]."""
+        return self.score(decoded).squeeze(-1), self.weight(decoded).squeeze(-1).softmax(dim=-1)
 
 
-def attention_consistency(selfs: Tensor, crosses: Tensor, mask: Tensor | None = None) -> Tensor:
+def attention_consistency(selfs: Tensor, crosses: Tensor) -> Tensor:
     """The attention loss of the paper, one value a video: [layers, B, Q, d] twice -> [B].
 
     KL(softmax(C C^T / d) || softmax(S S^T / d)), summed over layers and queries, in float32.
     """
     width = selfs.shape[-1]
     own, crossed = (
-        (outputs.float() @ outputs.float().transpose(-1, -2)) / width
+        ((outputs.float() @ outputs.float().transpose(-1, -2)) / width).log_softmax(-1)
         for outputs in (selfs, crosses)
     )  # [layers, B, Q, Q]
-    if mask is not None:
-        # A large number, not infinity: 0 * infinity would be nan in the divergence.
-        own, crossed = (grams.masked_fill(~mask[:, None, :], -1e4) for grams in (own, crossed))
     # Both as logarithms: the gradient through a probability that has become 0 would be nan.
-    divergence = F.kl_div(
-        own.log_softmax(-1), crossed.log_softmax(-1), reduction="none", log_target=True
-    ).sum(-1)
-    if mask is not None:
-        divergence = divergence.masked_fill(~mask, 0.0)
-    return divergence.sum(dim=(0, 2))
+    divergence = F.kl_div(own, crossed, reduction="none", log_target=True)
+    return divergence.sum(dim=(0, 2, 3))

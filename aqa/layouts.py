@@ -6,7 +6,7 @@ import csv
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aqa.errors import AqaError, listing
@@ -24,6 +24,7 @@ class Label:
 
     video_id: str
     score: float | None
+    joint: tuple[float, ...] = ()  # all the scores that are learned together, this one among them
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,18 @@ def read_text_labels(kind: str, score: str, apparatus: str | None, labels: Path)
     test = folder / "test.txt"
     has_test = test.is_file() and test != train
     return Labels(read(train), read(test) if has_test else [], folder)
+
+
+def join_scores(read: list[Labels], chosen: int) -> Labels:
+    """The same label files read for several scores -> one, with all of them and a chosen one."""
+
+    def join(parts: list[list[Label]]) -> list[Label]:
+        return [
+            replace(lines[chosen], joint=tuple(line.score for line in lines))
+            for lines in zip(*parts, strict=True)
+        ]
+
+    return Labels(join([r.train for r in read]), join([r.test for r in read]), read[0].source)
 
 
 def find_logo(

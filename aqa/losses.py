@@ -9,6 +9,9 @@ from torch import Tensor
 from aqa.assessment import ModelOutput
 from aqa.config import HonestTraining, PaperTraining
 
+# A correlation over fewer videos than this is 1 or -1 whatever they are.
+_FEWEST = 3
+
 
 def paper_losses(output: ModelOutput, targets: Tensor, config: PaperTraining) -> dict[str, Tensor]:
     """Squared error of the prediction, with the configured noise on it, and the attention loss,
@@ -22,18 +25,17 @@ def paper_losses(output: ModelOutput, targets: Tensor, config: PaperTraining) ->
     }
 
 
-def honest_losses(
-    output: ModelOutput, targets: Tensor, config: HonestTraining, target_std: float
+def agreement_losses(
+    predicted: Tensor, targets: Tensor, recipe: HonestTraining
 ) -> dict[str, Tensor]:
-    """Squared error in variances of the training scores, 1 - Pearson's correlation within the
-    batch, and the attention loss per video. Targets [B] are label / range."""
-    losses = {
-        "score": config.score_loss * F.mse_loss(output.score, targets) / target_std**2,
-        "attention": config.attention_loss * output.attention_loss / len(targets),
-    }
-    if config.correlation_loss and len(targets) > 2:
-        correlation = F.cosine_similarity(
-            output.score - output.score.mean(), targets - targets.mean(), dim=0
-        )
-        losses["correlation"] = config.correlation_loss * (1 - correlation)
+    """Squared error, and 1 - Pearson's correlation over the batch.
+
+    Both sides [M, B, S] (members, videos, scores) in deviations of the training scores; each loss
+    is [M, S].
+    """
+    losses = {"score": recipe.score_loss * (predicted - targets).square().mean(1)}
+    if recipe.correlation_loss and targets.shape[1] >= _FEWEST:
+        centred = [values - values.mean(1, keepdim=True) for values in (predicted, targets)]
+        correlation = F.cosine_similarity(*centred, dim=1)
+        losses["correlation"] = recipe.correlation_loss * (1 - correlation)
     return losses

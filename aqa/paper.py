@@ -19,7 +19,7 @@ from aqa.datasets import AqaDataset
 from aqa.errors import AqaError
 from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.losses import paper_losses
-from aqa.model import AssessmentModel
+from aqa.published import PublishedModel
 from aqa.snapshot import Snapshot
 from aqa.videos import Videos
 
@@ -32,12 +32,12 @@ def paper_rate(recipe: PaperTraining, step: int) -> float:
     return recipe.learning_rate * recipe.decay_factor ** (step // recipe.decay_every_steps)
 
 
-def paper_optimizer(model: AssessmentModel, recipe: PaperTraining) -> torch.optim.Adam:
+def paper_optimizer(model: PublishedModel, recipe: PaperTraining) -> torch.optim.Adam:
     return torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
 
 
 def paper_step(
-    model: AssessmentModel,
+    model: PublishedModel,
     recipe: PaperTraining,
     optimizer: torch.optim.Optimizer,
     step: int,
@@ -60,7 +60,7 @@ def train_paper(
     device: torch.device,
     report: OnEpoch,
     snapshot: Snapshot,
-) -> AssessmentModel:
+) -> PublishedModel:
     """Train on ``dataset.train`` and keep the epoch with the best Spearman on ``dataset.test``."""
     recipe = config.training
     assert isinstance(recipe, PaperTraining)
@@ -117,7 +117,7 @@ def train_paper(
     return model
 
 
-def _paper_batch(model: AssessmentModel, videos: Videos, indices: Tensor) -> Tensor:
+def _paper_batch(model: PublishedModel, videos: Videos, indices: Tensor) -> Tensor:
     """Zero padding without a mask, and a random cut where videos are longer, as published."""
     count = model.config.clip_count
     if count is not None:
@@ -127,7 +127,7 @@ def _paper_batch(model: AssessmentModel, videos: Videos, indices: Tensor) -> Ten
 
 @torch.no_grad()
 def _evaluate_as_published(
-    model: AssessmentModel, videos: Videos, batch_size: int
+    model: PublishedModel, videos: Videos, batch_size: int
 ) -> dict[str, float]:
     """One random cut and, where they are drawn, fresh queries per video."""
     model.eval()

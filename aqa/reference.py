@@ -13,7 +13,7 @@ from aqa.checkpoint import read_tensor_file
 from aqa.config import PublishedModelConfig
 from aqa.errors import AqaError, listing
 from aqa.layers import sinusoids
-from aqa.model import AssessmentModel
+from aqa.published import PublishedModel
 
 
 def from_reference(
@@ -21,7 +21,7 @@ def from_reference(
     position_encoding: Literal["no", "query_pe", "memory_pe", "query_memory_pe"] = "query_pe",
     query_std: float = 1.0,
     num_heads: int = 4,
-) -> AssessmentModel:
+) -> PublishedModel:
     """A model in eval mode that behaves as the published one and scores as its network does.
 
     Dimensions come from the tensors; position mode, ``query_std`` and heads are not in the file
@@ -49,7 +49,7 @@ def from_reference(
         raise AqaError(f"{path}: no published checkpoint, {error} is missing") from None
     except ValueError as error:
         raise AqaError(f"{path}: {' '.join(str(error).split())}") from None
-    model = AssessmentModel(config, width, ModelInfo(extra={"reference": str(path)}))
+    model = PublishedModel(config, width, ModelInfo(extra={"reference": str(path)}))
     expected = model.state_dict()
     own = {"feature_mean", "feature_std"}
     missing = sorted(expected.keys() - own - tensors.keys())

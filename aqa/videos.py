@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,16 +16,23 @@ from aqa.features import read_features
 
 
 class Videos:
-    """N videos: clips of all of them in one tensor [sum of clips, C], targets [N]."""
+    """N videos: clips of all of them in one tensor [sum of clips, C], targets [N] of the score
+    and [N, S] of all the scores that are learned together."""
 
     def __init__(
-        self, features: Sequence[np.ndarray], targets: Sequence[float], device: torch.device
+        self,
+        features: Sequence[np.ndarray],
+        targets: Sequence[float],
+        device: torch.device,
+        joint_targets: Sequence[Sequence[float]] | None = None,
     ) -> None:
         lengths = torch.tensor([len(video) for video in features])
         self.clips = torch.from_numpy(np.concatenate(list(features))).to(device)
         self.lengths = lengths.to(device)
         self.starts = (lengths.cumsum(0) - lengths).to(device)
         self.targets = torch.tensor(targets, dtype=torch.float32, device=device)
+        joint = [[target] for target in targets] if joint_targets is None else joint_targets
+        self.joint_targets = torch.tensor(joint, dtype=torch.float32, device=device)
         self.clip_counts = (int(lengths.min()), int(lengths.max()))
 
     @classmethod
@@ -53,7 +61,9 @@ class Videos:
         low, high = score_range
         if not low < high:
             raise AqaError(f"all scores are {low:g}: nothing can be learned from them")
-        return cls(features, [(e.score - low) / (high - low) for e in examples], device)
+        targets = [(e.score - low) / (high - low) for e in examples]
+        joint = [[(score - low) / (high - low) for score in e.scores] for e in examples]
+        return cls(features, targets, device, joint)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -70,10 +80,25 @@ class Videos:
         """The clips [T, C] of every video."""
         return list(self.clips.split(self.lengths.tolist()))
 
-    def batch(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """Whole videos, zero-padded to the longest: features [B, T, C], lengths [B]."""
+    def replaced(self, clips: Sequence[Tensor]) -> Videos:
+        """The same videos with other channels per clip: one tensor [T, d] a video."""
+        other = copy.copy(self)
+        other.clips = torch.cat(list(clips))
+        return other
+
+    def batch(self, indices: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:
+        """Videos from end to end, zero-padded to the longest: features [B, T, C], lengths [B].
+
+        With a stride every so manieth clip, from a random one of the first on.
+        """
         lengths = self.lengths[indices]
-        return self._gather(self.starts[indices], lengths, int(lengths.max())), lengths
+        phases = torch.zeros_like(lengths)
+        if stride > 1:
+            room = lengths.clamp_max(stride)
+            phases = (torch.rand(len(indices), device=room.device) * room).long()
+        counts = (lengths - phases + stride - 1) // stride
+        starts = self.starts[indices] + phases
+        return self._gather(starts, counts, int(counts.max()), stride), counts
 
     def cut(self, indices: Tensor, count: int) -> Tensor:
         """As published: a random cut of ``count`` clips, or zeros up to it -> [B, count, C].
@@ -85,8 +110,8 @@ class Videos:
         offsets = (torch.rand(len(indices), device=room.device) * room).long()
         return self._gather(self.starts[indices] + offsets, lengths.clamp_max(count), count)
 
-    def _gather(self, starts: Tensor, lengths: Tensor, count: int) -> Tensor:
+    def _gather(self, starts: Tensor, lengths: Tensor, count: int, stride: int = 1) -> Tensor:
         steps = torch.arange(count, device=starts.device)
         there = steps < lengths.unsqueeze(1)  # [B, count]
-        rows = torch.where(there, starts.unsqueeze(1) + steps, 0)
+        rows = torch.where(there, starts.unsqueeze(1) + steps * stride, 0)
         return self.clips[rows] * there.unsqueeze(-1)

@@ -1,4 +1,7 @@
-"""The assessment model: clip features -> decoder -> a weight and a score per query -> score."""
+"""The published model: clip features -> decoder -> a weight and a score per query -> score.
+
+Interpretable Long-term Action Quality Assessment, BMVC 2024 (arXiv 2408.11687).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from aqa.assessment import ModelInfo, ModelOutput, ScoringModel
-from aqa.config import ClipModelConfig, PublishedModelConfig
+from aqa.config import HonestTraining, PublishedModelConfig
 from aqa.errors import AqaError
 from aqa.layers import (
     Decoder,
@@ -17,18 +20,20 @@ from aqa.layers import (
     attention_consistency,
     sinusoids,
 )
+from aqa.losses import agreement_losses
+from aqa.videos import Videos
 
 # Where the published model draws its queries anew, a score is the mean over this many fixed draws.
 QUERY_DRAWS = 16
 _DRAW_SEED = 0
 
 
-class AssessmentModel(ScoringModel):
+class PublishedModel(ScoringModel):
     """Build one with ``build_model``; load one with ``aqa.load_checkpoint``."""
 
     def __init__(
         self,
-        config: ClipModelConfig | PublishedModelConfig,
+        config: PublishedModelConfig,
         channels: int,
         info: ModelInfo | None = None,
     ) -> None:
@@ -38,18 +43,12 @@ class AssessmentModel(ScoringModel):
                 f"features are {channels} wide, no multiple of model.heads {config.heads}: "
                 "set model.width"
             )
-        self.aligned = self.clips = isinstance(config, ClipModelConfig)
         width = config.width or channels
+        self.target_std = 1.0  # of the training scores, for the losses
         self.register_buffer("feature_mean", torch.zeros(channels))
         self.register_buffer("feature_std", torch.ones(channels))
-        if self.clips:
-            self.project = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, width))
-        elif config.width:
-            self.project = nn.Linear(channels, width)
-        else:
-            self.project = nn.Identity()
-        if isinstance(config, PublishedModelConfig):
-            self.query_embedding = nn.Parameter(torch.randn(config.query_count, width))
+        self.project = nn.Linear(channels, width) if config.width else nn.Identity()
+        self.query_embedding = nn.Parameter(torch.randn(config.query_count, width))
         self.decoder = Decoder(
             DecoderShape(
                 width,
@@ -58,7 +57,6 @@ class AssessmentModel(ScoringModel):
                 config.feedforward,
                 config.dropout,
                 config.attention_dropout,
-                residual=self.clips,
             )
         )
         self.head = WeightScoreHead(width, config.head_widths)
@@ -84,8 +82,6 @@ class AssessmentModel(ScoringModel):
             # Whatever padding holds must not reach a normalisation.
             features = features.masked_fill(~mask.unsqueeze(-1), 0.0)
         memory = self.project((features.float() - self.feature_mean) / self.feature_std)
-        if self.clips:
-            return self._over_clips(memory, mask)
         if queries is not None:
             return self._over_queries(queries, memory, mask)
         if self.config.query_std == 1:
@@ -108,13 +104,32 @@ class AssessmentModel(ScoringModel):
         output = self(self.fit_clips(clips).unsqueeze(0).to(self.feature_mean.device))
         return output.clip_weights[0], output.clip_scores[0]
 
+    @torch.no_grad()
+    def prepare(self, videos: Videos) -> Videos:
+        """Standardise by the training clips; predictions start at the mean score."""
+        self.set_feature_statistics(*videos.statistics())
+        self.head.score[-1].bias.fill_(videos.targets.mean())
+        self.target_std = float(videos.targets.std(correction=0).clamp_min(1e-6))
+        return videos
+
+    def training_losses(
+        self, features: Tensor, lengths: Tensor, targets: Tensor, recipe: HonestTraining
+    ) -> dict[str, Tensor]:
+        """Losses of a batch against the first of its targets [B, S]."""
+        output = self(features, lengths=lengths)
+        scores = (output.score / self.target_std, targets[:, 0] / self.target_std)
+        losses = agreement_losses(*(values[None, :, None] for values in scores), recipe)
+        losses = {name: loss.squeeze() for name, loss in losses.items()}
+        losses["attention"] = recipe.attention_loss * output.attention_loss / len(targets)
+        return losses
+
     def fit_clips(self, clips: Tensor, start: int | None = None) -> Tensor:
         """Cut or zero-pad one video [T, C] to the published clip count, if the model has one.
 
         ``start`` is the first clip of the cut; None takes the middle, a repeatable stand-in for
         the published cut at random.
         """
-        count = getattr(self.config, "clip_count", None)
+        count = self.config.clip_count
         if count is None or len(clips) == count:
             return clips
         if len(clips) < count:
@@ -130,26 +145,11 @@ class AssessmentModel(ScoringModel):
             )
         if queries is None:
             return
-        if self.clips:
-            raise AqaError("this model makes its queries from the clips: give none")
         width = self.query_embedding.shape[1]
         if queries.ndim != 3 or (queries.shape[0], queries.shape[2]) != (len(features), width):
             raise AqaError(
                 f"queries have shape {list(queries.shape)}, expected [{len(features)}, Q, {width}]"
             )
-
-    def _over_clips(self, memory: Tensor, mask: Tensor | None) -> ModelOutput:
-        """Every clip [B, T, d] asks about the whole video; positions do not accumulate."""
-        position = sinusoids(memory.shape[1], memory.shape[2], memory.device)
-        decoded, selfs, crosses = self.decoder(
-            memory,
-            memory,
-            query_position=position,
-            memory_position=position,
-            query_mask=mask,
-            memory_mask=mask,
-        )
-        return self._output(decoded, selfs, crosses, mask)
 
     def _over_queries(self, queries: Tensor, memory: Tensor, mask: Tensor | None) -> ModelOutput:
         """As published: positions are the *first sample's* queries or clips plus sinusoids."""
@@ -167,18 +167,13 @@ class AssessmentModel(ScoringModel):
             accumulate=memory_position is not None,
             memory_mask=mask,
         )
-        return self._output(decoded, selfs, crosses, None)
-
-    def _output(
-        self, decoded: Tensor, selfs: Tensor, crosses: Tensor, query_mask: Tensor | None
-    ) -> ModelOutput:
-        clip_scores, clip_weights = self.head(decoded, query_mask)
+        clip_scores, clip_weights = self.head(decoded)
         return ModelOutput(
             score=(clip_weights * clip_scores).sum(-1),
             clip_weights=clip_weights,
             clip_scores=clip_scores,
             decoded=decoded,
-            attention_loss=attention_consistency(selfs, crosses, query_mask).sum(),
+            attention_loss=attention_consistency(selfs, crosses).sum(),
             self_attention_outputs=selfs,
             cross_attention_outputs=crosses,
         )
