@@ -7,6 +7,9 @@ Several scores (the elements and the components of figure skating) are learned t
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -89,6 +92,14 @@ class ClipModel(ScoringModel):
             ),
             attention_loss=clips.new_zeros(()),
         )
+
+    def for_score(self, name: str) -> ClipModel:
+        """The same model, giving another of the scores that it learned."""
+        if name not in self.info.all_scores:
+            raise AqaError(f"score {name!r}: this model has {', '.join(self.info.all_scores)}")
+        other = copy.copy(self)
+        other.info = replace(self.info, score_name=name)
+        return other
 
     def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         output = self(clips.unsqueeze(0).to(self.target_mean.device))

@@ -172,7 +172,7 @@ class HonestTraining(_Section):
     score_loss: NotNegative = 1.0  # squared error in variances of the training scores
     correlation_loss: NotNegative = 0.5  # 1 - Pearson's correlation within the batch
     attention_loss: NotNegative = 1.0  # model.kind published has one
-    clip_stride: Count = 4  # a step sees every 4th clip of a video, from a random one on
+    view_clips: Count = 34  # about as many clips of a video, evenly spread, are seen in a step
     input_noise: NotNegative = 0.2  # deviation of what is added to the networks' inputs
 
 

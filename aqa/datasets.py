@@ -98,7 +98,7 @@ def load_dataset(
         return tuple(
             Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id), joint)
             for label in part
-            for joint in [tuple(map(float, label.joint))]
+            for joint in [tuple(float(score or 0.0) for score in label.joint)]
         )
 
     return AqaDataset(

@@ -30,6 +30,7 @@ def train_honest(
     model, videos = start(config, dataset, device)
     inputs = model.prepare(videos)
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate)
+    stride = max(1, round(inputs.median_length / recipe.view_clips))
     steps_per_epoch = math.ceil(len(videos) / recipe.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, _cosine(recipe.warmup_share, recipe.epochs * steps_per_epoch)
@@ -46,7 +47,7 @@ def train_honest(
         rate = optimizer.param_groups[0]["lr"]
         model.train()
         for indices in shuffled_batches(len(videos), recipe.batch_size, device):
-            batch, lengths = inputs.batch(indices, recipe.clip_stride)
+            batch, lengths = inputs.batch(indices, stride)
             if recipe.input_noise:
                 batch = batch + recipe.input_noise * torch.randn_like(batch)
             losses = model.training_losses(batch, lengths, inputs.joint_targets[indices], recipe)

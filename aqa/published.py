@@ -29,7 +29,9 @@ _DRAW_SEED = 0
 
 
 class PublishedModel(ScoringModel):
-    """Build one with ``build_model``; load one with ``aqa.load_checkpoint``."""
+    """Decoder layers over queries that belong to no clip."""
+
+    aligned = False
 
     def __init__(
         self,

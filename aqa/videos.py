@@ -72,6 +72,11 @@ class Videos:
     def channels(self) -> int:
         return self.clips.shape[1]
 
+    @property
+    def median_length(self) -> float:
+        """Clips of a video."""
+        return float(self.lengths.float().median())
+
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation [C] over all clips."""
         return self.clips.mean(0), self.clips.std(0, correction=0)

@@ -31,13 +31,15 @@ def small_config() -> Callable[..., ExperimentConfig]:
     """``small_config(epochs=3)``: own data, a tiny model, the honest recipe."""
 
     def make(recipe: str = "honest", model: dict | None = None, **training) -> ExperimentConfig:
-        sizes = {"width": 16, "feedforward": 16, "head_widths": [16, 8], "heads": 2}
+        sizes = {"members": 2, "hidden": 8, "weight_hidden": 4, "contexts": [3]}
+        steps = {"epochs": 3, "batch_size": 8}
         if recipe == "paper":
-            sizes = {"query_count": 6, "clip_count": 6, **sizes}
+            sizes = {"width": 16, "feedforward": 16, "head_widths": [16, 8], "heads": 2}
+            sizes |= {"query_count": 6, "clip_count": 6}
         content = {
             "dataset": {"kind": "csv", "score_range": [0, 10]},
             "model": sizes | (model or {}),
-            "training": {"recipe": recipe, "epochs": 3, "batch_size": 8} | training,
+            "training": {"recipe": recipe} | steps | training,
         }
         return parse_config(content)
 

@@ -16,9 +16,10 @@ from aqa.config import ClipModelConfig
 @pytest.fixture
 def model(origin):
     torch.manual_seed(0)
-    config = ClipModelConfig(width=16, feedforward=16, head_widths=(16, 8), heads=2)
+    config = ClipModelConfig(members=2, hidden=8)
     info = ModelInfo(
         score_name="pcs",
+        all_scores=("tes", "pcs"),
         score_range=(0.0, 43.0),
         dataset="fisv",
         origin=origin,
@@ -31,7 +32,7 @@ def model(origin):
         history=({"epoch": 1, "total": 0.5},),
     )
     model = build_model(config, 12, info)
-    model.set_feature_statistics(torch.ones(12), 2 * torch.ones(12))
+    torch.nn.init.normal_(model.projection.mean)
     return model.eval()
 
 

@@ -201,8 +201,21 @@ def test_a_broken_label_line_is_named(tmp_path):
     (tmp_path / "train.txt").write_text("1 28.71 29.36 1\n3 28.79\n")
     with pytest.raises(AqaError, match=r"train.txt line 2: 2 columns, the score is number 3"):
         load_dataset(load_config("fisv-pcs"), tmp_path)
-    (tmp_path / "train.txt").write_text("1 a b 1\n")
+    (tmp_path / "train.txt").write_text("1 28.7 b 1\n")
     with pytest.raises(AqaError, match=r"train.txt line 1: 'b' is no score"):
+        load_dataset(load_config("fisv-pcs"), tmp_path)
+
+
+def test_scores_that_are_learned_together(tmp_path):
+    write_fisv(tmp_path)
+    pcs, tes = (load_dataset(load_config(name), tmp_path) for name in ("fisv-pcs", "fisv-tes"))
+    assert pcs.all_scores == tes.all_scores == ("tes", "pcs")
+    for one, other in zip(pcs.train, tes.train, strict=True):
+        assert one.scores == other.scores == (other.score, one.score)
+    alone = load_dataset(load_config("fisv-pcs", ["dataset.jointly=[]"]), tmp_path)
+    assert alone.all_scores == ("pcs",) and alone.train[0].scores == (alone.train[0].score,)
+    (tmp_path / "train.txt").write_text("1 99 29.36 1\n")  # the other score is checked, too
+    with pytest.raises(AqaError, match=r"outside 0 to 43: 1 \(99\)"):
         load_dataset(load_config("fisv-pcs"), tmp_path)
 
 

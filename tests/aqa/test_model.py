@@ -7,12 +7,16 @@ import torch
 from aqa import AqaError
 from aqa.assessment import ModelInfo
 from aqa.build import build_model
-from aqa.config import ClipModelConfig, PublishedModelConfig
+from aqa.config import ClipModelConfig, HonestTraining, PublishedModelConfig
 from aqa.layers import attention_consistency, sinusoids
+from aqa.videos import Videos
 
 C = 12
 SIZES = {"width": 16, "feedforward": 16, "head_widths": (16, 8), "heads": 2}
-CLIPS = ClipModelConfig(**SIZES)
+CLIPS = ClipModelConfig(
+    members=2, hidden=8, weight_hidden=4, contexts=(3, 5), appearance_channels=6, motion_channels=4,
+    directions=8, variation_channels=4, kernel_rank=5, dropout=0.1,
+)  # fmt: skip
 LEARNED = PublishedModelConfig(query_count=5, **SIZES)
 DRAWN = PublishedModelConfig(query_count=5, query_std=2.0, clip_count=6, **SIZES)
 CONFIGS = {"clips": CLIPS, "learned": LEARNED, "drawn": DRAWN}
@@ -21,8 +25,10 @@ CONFIGS = {"clips": CLIPS, "learned": LEARNED, "drawn": DRAWN}
 @pytest.fixture
 def model(request):
     torch.manual_seed(0)
-    model = build_model(CONFIGS[request.param], C, ModelInfo(score_range=(0.0, 40.0)))
-    model.set_feature_statistics(torch.linspace(-1, 1, C), torch.linspace(0.5, 2, C))
+    info = ModelInfo(score_range=(0.0, 40.0), training_videos=20)
+    model = build_model(CONFIGS[request.param], C, info)
+    known = [part.numpy() for part in videos(*range(4, 24), seed=1)]
+    model.prepare(Videos(known, np.linspace(0.2, 0.9, 20).tolist(), torch.device("cpu")))
     return model.eval()
 
 
@@ -48,11 +54,12 @@ def test_the_score_is_the_weighted_sum_of_clip_scores(model):
     output = model(padded(videos(8, 8, 8))[0])
     torch.testing.assert_close(output.clip_weights.sum(1), torch.ones(3))
     torch.testing.assert_close((output.clip_weights * output.clip_scores).sum(1), output.score)
-    queries = 8 if model.clips else 5
+    queries = 8 if model.aligned else 5
     assert output.clip_weights.shape == output.clip_scores.shape == (3, queries)
     assert output.decoded.shape == (3, queries, 16)
-    assert output.self_attention_outputs.shape == (2, 3, queries, 16)
     assert output.attention_loss.ndim == 0 and output.attention_loss >= 0
+    if not model.aligned:
+        assert output.self_attention_outputs.shape == (2, 3, queries, 16)
 
 
 @every
@@ -76,14 +83,39 @@ def test_batched_equals_single_and_padding_changes_nothing(model, fill):
     assert float(together.attention_loss) == pytest.approx(total, abs=1e-5)
 
 
-@clips_only
-def test_padding_has_no_gradient_and_gives_none_that_is_not_finite(model):
-    batch, lengths = padded(videos(9, 2))
-    batch.requires_grad_()
-    output = model.train()(batch, lengths=lengths)
-    (output.score.sum() + output.attention_loss).backward()
-    assert float(batch.grad[1, 2:].abs().sum()) == 0
+@every
+def test_padding_gives_no_gradient_that_is_not_finite(model):
+    recipe = HonestTraining()
+    inputs = torch.randn(2, 9, model.projection.width if model.aligned else C)
+    inputs[1, 2:] = 0
+    targets = torch.rand(2, 1)
+    losses = model.train().training_losses(inputs, torch.tensor([9, 2]), targets, recipe)
+    torch.stack(list(losses.values())).sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    assert any(p.grad is not None for p in model.parameters())
+
+
+@clips_only
+def test_the_losses_of_a_video_do_not_depend_on_padding(model):
+    """Each member learns alone; what is added to a shorter video of a batch changes nothing."""
+    recipe = HonestTraining(correlation_loss=0)
+    inputs, targets = torch.randn(1, 4, model.projection.width), torch.rand(1, 1)
+    longer = torch.cat([inputs, torch.full_like(inputs, 7.0)], dim=1)
+    lengths = torch.tensor([4])
+    one = model.training_losses(inputs, lengths, targets, recipe)
+    other = model.training_losses(longer, lengths, targets, recipe)
+    assert set(one) == {"video score", "clips score"}
+    for name, loss in one.items():
+        torch.testing.assert_close(loss, other[name])
+
+
+@clips_only
+def test_a_shift_in_time_shifts_the_weights(model):
+    features = videos(60)[0]
+    whole, later = model.assess(features), model.assess(features[20:])
+    # The clips at the new start have lost what came before them.
+    correlation = np.corrcoef(whole.clip_weights[26:], later.clip_weights[6:])[0, 1]
+    assert correlation > 0.999
 
 
 @every
@@ -95,10 +127,12 @@ def test_assess_gives_the_same_twice_in_score_units(model):
     np.testing.assert_array_equal(first.clip_weights, again.clip_weights)
     assert first.clip_weights.sum() == pytest.approx(1, abs=1e-12)
     assert first.clip_weights @ first.clip_scores == pytest.approx(first.score, abs=1e-9)
-    assert first.aligned == model.clips
-    assert len(first.clip_weights) == (7 if model.clips else 5)
+    assert first.aligned == model.aligned
+    assert len(first.clip_weights) == (7 if model.aligned else 5)
+    clips = torch.from_numpy(features)
     with torch.no_grad():
-        score = model.eval()(model.fit_clips(torch.from_numpy(features))[None]).score
+        fitted = clips if model.aligned else model.fit_clips(clips)
+        score = model.eval()(fitted[None]).score
     assert first.score == pytest.approx(40 * float(score), rel=1e-5)
 
 
@@ -118,7 +152,7 @@ def test_order_matters_to_the_clip_model(model):
 @every
 def test_scores_are_not_clipped(model):
     with torch.no_grad():
-        model.head.score[-1].bias.add_(3.0)
+        (model.target_mean if model.aligned else model.head.score[-1].bias).add_(3.0)
     assert model.assess(videos(7)[0]).score > 40
 
 
@@ -138,11 +172,12 @@ def test_wrong_input_is_refused(model):
 
 def test_a_constant_channel_does_not_blow_up_scores():
     torch.manual_seed(0)
-    model = build_model(CLIPS, C).eval()
-    std = torch.ones(C)
-    std[3] = 0.0
-    model.set_feature_statistics(torch.zeros(C), std)
-    assert np.isfinite(model.assess(videos(5)[0]).score)
+    known = [part.numpy() for part in videos(5, 6, 7, 8)]
+    for part in known:
+        part[:, 3] = 0.5
+    model = build_model(CLIPS, C, ModelInfo(training_videos=4)).eval()
+    model.prepare(Videos(known, [0.1, 0.3, 0.2, 0.5], torch.device("cpu")))
+    assert abs(model.assess(videos(5)[0]).score) < 10
 
 
 def test_heads_must_divide_the_width():

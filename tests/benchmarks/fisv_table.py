@@ -1,0 +1,224 @@
+"""The honest table on the 400 Fis-V training videos: every method, the same folds.
+
+    python tests/benchmarks/fisv_table.py DATA_ROOT FOLDS.csv [--only ROW ...]
+
+Every finished run in the output folder is kept, so that a killed table goes on. Spearman within
+each held-out fold; mean and sample standard deviation over folds (of the means over seeds).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from aqa import evaluate, load_checkpoint, load_config, load_dataset
+from aqa.datasets import AqaDataset
+from aqa.experiment import RunResult, Table, plan, run, summarise
+from aqa.loop import EpochReport
+
+SCORES = ("tes", "pcs")
+PUBLISHED_256 = (
+    "model.kind=published",
+    "model.width=256",
+    "model.feedforward=256",
+    "model.head_widths=[128,64]",
+)
+# The published structure, learned queries (drawn ones would make training noise of scoring too),
+# whole videos; batch size and epochs as for its own recipe until it stops improving.
+HONEST_256 = (
+    *PUBLISHED_256,
+    "training.epochs=20",
+    "training.learning_rate=5e-4",
+    "training.weight_average=0.99",
+    "training.correlation_loss=1",
+    "training.input_noise=0",
+    "training.view_clips=1000",
+)
+PAPER = ("training.recipe=paper", "training.threads=1")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method. ``joint``: one training gives both scores."""
+
+    name: str
+    title: str
+    overrides: tuple[str, ...] = ()
+    scores: tuple[str, ...] = SCORES
+    seeds: tuple[int, ...] = (0,)
+    only_folds: tuple[str, ...] | None = None
+    joint: bool = False
+    second_folds: bool = False
+
+
+ROWS = (
+    Row("mean", "the mean training score", ("model.kind=mean",)),
+    Row("ridge", "ridge regression, 4 segment means", ("model.kind=ridge",)),
+    Row("kernel-ridge", "kernel ridge regression, 4 segment means", ("model.kind=kernel-ridge",)),
+    Row("published-256-honest", "paper's structure, 256 wide, honest recipe", HONEST_256),
+    Row(
+        "published-256-paper",
+        "paper's structure, 256 wide, paper recipe, 60 epochs",
+        (*PUBLISHED_256, *PAPER, "training.epochs=60"),
+        only_folds=("0",),
+    ),
+    Row(
+        "published",
+        "published configuration, 1024 wide, paper recipe, 60 epochs",
+        (*PAPER, "training.epochs=60"),
+        scores=("pcs",),
+        only_folds=("0",),
+    ),
+    Row("default", "default model", seeds=(0, 1, 2), joint=True),
+    Row(
+        "second-kernel-ridge",
+        "second folds: kernel ridge regression",
+        ("model.kind=kernel-ridge",),
+        second_folds=True,
+    ),
+    Row("second-default", "second folds: default model", seeds=(0, 1, 2), joint=True,
+        second_folds=True),
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data_root", type=Path)
+    parser.add_argument("folds", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("runs/table"))
+    parser.add_argument("--table", type=Path, default=Path("docs/fisv-table"))
+    parser.add_argument("--only", nargs="*", choices=[row.name for row in ROWS])
+    options = parser.parse_args()
+    tables: dict[tuple[str, str], Table] = {}
+    for row in ROWS:
+        if options.only is None or row.name in options.only:
+            for score, results in run_row(row, options.data_root, options.folds, options.output):
+                tables[row.name, score] = summarise(results)
+                print(f"{row.name} {score}: {tables[row.name, score].mean['spearman']:.3f}")
+    if options.only is None:
+        lines = table_lines(tables)
+        options.table.with_suffix(".md").write_text("\n".join(lines) + "\n")
+        write_csv(options.table.with_suffix(".csv"), tables)
+        print("\n".join(lines))
+
+
+def run_row(
+    row: Row, data_root: Path, folds: Path, output: Path
+) -> list[tuple[str, list[RunResult]]]:
+    """The results of one method, by score."""
+    trained = row.scores[-1:] if row.joint else row.scores
+    done = []
+    for score in trained:
+        config = load_config(f"fisv-{score}", row.overrides)
+        dataset = load_dataset(config, data_root)
+        chosen = second_folds(dataset, output / "second-folds.csv") if row.second_folds else folds
+        runs = plan(config, dataset, output / row.name / score, seeds=row.seeds, folds=chosen)
+        kept = [r for r in runs if row.only_folds is None or r.fold in row.only_folds]
+        results = [run(task, on_epoch=lambda report: show(row, report)) for task in kept]
+        done.append((score, results))
+    if row.joint:
+        done += [(score, other_score(done[0][1], score, data_root)) for score in row.scores[:-1]]
+    return done
+
+
+def other_score(results: Sequence[RunResult], score: str, data_root: Path) -> list[RunResult]:
+    """The same trained models, evaluated on another of the scores that they learned."""
+    dataset = load_dataset(load_config(f"fisv-{score}"), data_root)
+    by_id = {example.id: example for example in dataset.train}
+    return [
+        replace(
+            result,
+            evaluation=evaluate(
+                load_checkpoint(result.checkpoint).for_score(score),
+                [by_id[name] for name in result.evaluation.ids],
+            ),
+        )
+        for result in results
+    ]
+
+
+def second_folds(dataset: AqaDataset, path: Path) -> Path:
+    """Five folds that took no part in any choice: a shuffle with a fixed seed."""
+    ids = sorted(example.id for example in dataset.train)
+    random.Random(20261123).shuffle(ids)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name},{place % 5}" for place, name in enumerate(ids)]
+    path.write_text("\n".join(["id,fold", *lines]) + "\n")
+    return path
+
+
+def show(row: Row, report: EpochReport) -> None:
+    if report.epoch % 10 == 0:
+        print(f"{row.name}: epoch {report.epoch}/{report.epochs}, {report.losses['total']:.3f}")
+
+
+def table_lines(tables: dict[tuple[str, str], Table]) -> list[str]:
+    titles = {row.name: row.title for row in ROWS}
+    lines = [
+        "| method | score | folds x seeds | Spearman | std over folds | std over seeds | R-l2 x100 "
+        "| Kendall | MAE | per fold | epoch |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for (name, score), table in tables.items():
+        mean = table.mean
+        lines.append(
+            f"| {titles[name]} | {score.upper()} | {len(fold_means(table))} x "
+            f"{len({row['seed'] for row in table.rows})} | {number(mean['spearman'])} "
+            f"| {number(table.std_over_folds['spearman'])} "
+            f"| {number(table.std_over_seeds['spearman'])} "
+            f"| {number(100 * mean['relative_l2'], 2)} | {number(mean['kendall'])} "
+            f"| {number(mean['mean_absolute_error'], 2)} "
+            f"| {' '.join(number(value) for value in fold_means(table).values())} "
+            f"| {table.chosen_on} |"
+        )
+    lines += ["", "Default model minus another on the same folds (mean over seeds), and the "
+              "standard error of the mean over folds:", ""]  # fmt: skip
+    for prefix in ("", "second-"):
+        for other in ("kernel-ridge", "published-256-honest"):
+            for score in SCORES:
+                pair = tables.get((f"{prefix}default", score)), tables.get((prefix + other, score))
+                if None not in pair:
+                    lines.append(f"- {prefix}{other}, {score.upper()}: {difference(*pair)}")
+    return lines
+
+
+def fold_means(table: Table) -> dict[str, float]:
+    """Spearman per fold, the mean over seeds."""
+    folds = sorted({row["fold"] for row in table.rows})
+    return {
+        fold: float(np.mean([row["spearman"] for row in table.rows if row["fold"] == fold]))
+        for fold in folds
+    }
+
+
+def difference(one: Table, other: Table) -> str:
+    mine, theirs = fold_means(one), fold_means(other)
+    gaps = np.array([mine[fold] - theirs[fold] for fold in mine])
+    return f"{gaps.mean():+.3f}, standard error {gaps.std(ddof=1) / len(gaps) ** 0.5:.3f}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    return "" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def write_csv(path: Path, tables: dict[tuple[str, str], Table]) -> None:
+    """Every single run."""
+    rows = [
+        {"method": name, "score": score, **row}
+        for (name, score), table in tables.items()
+        for row in table.rows
+    ]
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    main()
