@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
+from aqa.calibration import Calibration
 from aqa.errors import AqaError
 from aqa.features import FeatureOrigin
 
@@ -53,7 +55,7 @@ class ModelInfo:
     training_videos: int | None = None
     clip_counts: tuple[int, int] | None = None  # shortest and longest training video
     history: tuple[dict[str, float], ...] = ()  # one entry an epoch
-    calibration: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None  # by score: aqa.calibration.Calibration
     version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -67,6 +69,34 @@ class ScoringModel(nn.Module):
         super().__init__()
         self.config, self.channels = config, channels
         self.info = info or ModelInfo()
+        self.register_buffer("familiar_mean", torch.zeros(channels))
+        self.register_buffer("familiar_std", torch.ones(channels))
+        self.register_buffer("familiar_distance", torch.tensor(float("inf")))
+
+    @torch.no_grad()
+    def remember(self, videos: Sequence[Tensor]) -> None:
+        """What features of the training videos [T, C] look like, to tell strange ones from them."""
+        means = torch.stack([clips.float().mean(0) for clips in videos])
+        self.familiar_mean.copy_(means.mean(0))
+        spread = means.std(0, correction=0)
+        self.familiar_std.copy_(spread.clamp_min(1e-3 * spread.mean().clamp_min(1e-6)))
+        self.familiar_distance.copy_(torch.stack([self._distance(clips) for clips in videos]).max())
+
+    def strangeness(self, features: np.ndarray | Tensor) -> float:
+        """How far features [T, C] are from the training videos', as a multiple of the furthest of
+        these; 0 where the model does not know them."""
+        clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
+        return float(self._distance(clips.to(self.familiar_mean.device)) / self.familiar_distance)
+
+    def _distance(self, clips: Tensor) -> Tensor:
+        """Root mean square over channels of the mean clip, in deviations between videos."""
+        shift = (clips.float().mean(0) - self.familiar_mean) / self.familiar_std
+        return shift.square().mean().sqrt()
+
+    def interval(self, score: float) -> tuple[float, float] | None:
+        """Of 90 %, in score units, around a score of this model; None without a calibration."""
+        calibration = (self.info.calibration or {}).get(self.info.score_name)
+        return Calibration.from_dict(calibration).interval(score) if calibration else None
 
     @torch.no_grad()
     def assess(self, features: np.ndarray | Tensor) -> Assessment:

@@ -19,7 +19,7 @@ from aqa.ensemble import ClipEnsemble
 from aqa.errors import AqaError
 from aqa.kernel import VideoKernel
 from aqa.losses import agreement_losses
-from aqa.projection import ClipProjection
+from aqa.projection import SEGMENT_MEANS, ClipProjection
 from aqa.videos import Videos
 
 
@@ -36,7 +36,13 @@ class ClipModel(ScoringModel):
         self.projection = ClipProjection(config, channels)
         self.kernels = nn.ModuleDict(
             {
-                name: VideoKernel(width, known, config.kernel_rank, scores, config.kernel_strength)
+                name: VideoKernel(
+                    width,
+                    known,
+                    config.kernel_rank if name in SEGMENT_MEANS else None,
+                    scores,
+                    config.kernel_strength,
+                )
                 for name, width in self.projection.descriptor_widths.items()
             }
         )

@@ -9,18 +9,23 @@ from torch import Tensor, nn
 class VideoKernel(nn.Module):
     """Radial basis kernel exp(-mean squared difference / 2) of standardised descriptors.
 
-    The training descriptors are kept at low rank; the length of a new descriptor is not, so that
-    what lies outside their span still counts as distance.
+    The training descriptors are kept whole, or (``rank``) as their principal directions; the
+    length of a descriptor is always that of the whole, so that what lies outside the directions
+    still counts as distance.
     """
 
-    def __init__(self, width: int, known: int, rank: int, scores: int, strength: float) -> None:
+    def __init__(
+        self, width: int, known: int, rank: int | None, scores: int, strength: float
+    ) -> None:
         super().__init__()
         self.strength = strength
-        rank = min(rank, known, width)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("std", torch.ones(width))
-        self.register_buffer("basis", torch.zeros(width, rank))
-        self.register_buffer("known", torch.zeros(known, rank))
+        self.reduced = rank is not None
+        if rank is not None:
+            rank = min(rank, known, width)
+            self.register_buffer("basis", torch.zeros(width, rank))
+        self.register_buffer("known", torch.zeros(known, rank or width))
         self.register_buffer("squares", torch.zeros(known))
         self.register_buffer("coefficients", torch.zeros(known, scores))
 
@@ -31,12 +36,13 @@ class VideoKernel(nn.Module):
         spread = descriptors.std(0, correction=0)
         self.std.copy_(spread.clamp_min(1e-4 * spread.mean().clamp_min(1e-6)))
         standard = self._standard(descriptors)
-        # The right singular vectors, through the smaller of the two Gram matrices.
-        values, vectors = torch.linalg.eigh(standard @ standard.T)
-        rank = self.basis.shape[1]
-        lengths = values[-rank:].clamp_min(1e-12).sqrt()
-        self.basis.copy_(standard.T @ (vectors[:, -rank:] / lengths))
-        self.known.copy_(standard @ self.basis.double())
+        if self.reduced:
+            # The right singular vectors, through the smaller of the two Gram matrices.
+            values, vectors = torch.linalg.eigh(standard @ standard.T)
+            rank = self.basis.shape[1]
+            lengths = values[-rank:].clamp_min(1e-12).sqrt()
+            self.basis.copy_(standard.T @ (vectors[:, -rank:] / lengths))
+        self.known.copy_(self._directed(standard))
         self.squares.copy_(standard.square().sum(1))
         gram = self._similarities(standard)
         eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
@@ -51,7 +57,10 @@ class VideoKernel(nn.Module):
         width = descriptors.shape[1]
         return ((descriptors - self.mean) / (self.std * width**0.5)).double()
 
+    def _directed(self, standard: Tensor) -> Tensor:
+        return standard @ self.basis.double() if self.reduced else standard
+
     def _similarities(self, standard: Tensor) -> Tensor:
-        products = (standard @ self.basis.double()) @ self.known.double().T
+        products = self._directed(standard) @ self.known.double().T
         distances = standard.square().sum(1, keepdim=True) + self.squares.double() - 2 * products
         return torch.exp(-0.5 * distances.clamp_min(0))

@@ -54,7 +54,9 @@ def start(
         clip_counts=videos.clip_counts,
         version=_version(),
     )
-    return build_model(config.model, videos.channels, info).to(device), videos
+    model = build_model(config.model, videos.channels, info).to(device)
+    model.remember(videos.each())
+    return model, videos
 
 
 def shuffled_batches(count: int, size: int, device: torch.device) -> Iterator[Tensor]:

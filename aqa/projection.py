@@ -13,6 +13,7 @@ from aqa.config import ClipModelConfig
 from aqa.videos import Videos
 
 DESCRIPTORS = ("appearance", "motion", "variation", "directions")
+SEGMENT_MEANS = ("appearance", "directions")
 _SEGMENTS = 4
 
 
