@@ -15,6 +15,7 @@ from aqa.config import ModelConfig
 from aqa.errors import AqaError
 from aqa.features import FeatureOrigin
 from aqa.files import write_atomically
+from aqa.shipped import SUFFIX, read_compact, shipped_models
 
 _FORMAT = "aqa-checkpoint"
 _FORMAT_VERSION = 1
@@ -36,8 +37,29 @@ def save_checkpoint(model: ScoringModel, path: str | Path) -> Path:
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> ScoringModel:
-    """The model in eval mode, with ``model.info``; AqaError if the file is no whole checkpoint."""
+    """The model in eval mode, with ``model.info``; AqaError if the file is no whole checkpoint.
+
+    ``path`` may be the name of a shipped model, such as fisv-pcs, where no file has that name.
+    """
+    if not Path(path).exists() and (shipped := shipped_models().get(str(path))):
+        return load_checkpoint(shipped.path, device).for_score(shipped.score)
     path = Path(path)
+    if path.suffix == SUFFIX:
+        content, state = read_compact(path)
+    else:
+        content = _read_checkpoint(path)
+        state = content.get("state")
+    try:
+        config = TypeAdapter(ModelConfig).validate_python(content["model"])
+        with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away
+            model = build_model(config, content["channels"], _info(content["info"], path))
+        model.load_state_dict(state)
+    except (KeyError, TypeError, ValidationError, RuntimeError) as error:
+        raise AqaError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    return model.to(device).eval()
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
     content = read_tensor_file(path)
     if content.get("format") != _FORMAT:
         hint = ""
@@ -49,14 +71,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Sco
             f"{path} has checkpoint format {content.get('format_version')}, this version reads "
             f"{_FORMAT_VERSION}"
         )
-    try:
-        config = TypeAdapter(ModelConfig).validate_python(content["model"])
-        with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away
-            model = build_model(config, content["channels"], _info(content["info"], path))
-        model.load_state_dict(content["state"])
-    except (KeyError, TypeError, ValidationError, RuntimeError) as error:
-        raise AqaError(f"{path} is damaged: {' '.join(str(error).split())}") from error
-    return model.to(device).eval()
+    return content
 
 
 def check_origin(info: ModelInfo, origin: FeatureOrigin | None, what: str = "features") -> None:

@@ -19,8 +19,17 @@ from aqa.ensemble import ClipEnsemble
 from aqa.errors import AqaError
 from aqa.kernel import VideoKernel
 from aqa.losses import agreement_losses
-from aqa.projection import SEGMENT_MEANS, ClipProjection
+from aqa.projection import ClipProjection
 from aqa.videos import Videos
+
+# Name, the descriptor that it sees, and whether all of this has one scale. The plain mean of
+# regressions that each see one thing does better than one regression that sees all of it.
+KERNELS = {
+    "segments": ("segments", True),
+    "even_segments": ("segments", False),
+    "motion": ("motion", False),
+    "variation": ("variation", False),
+}
 
 
 class ClipModel(ScoringModel):
@@ -37,13 +46,13 @@ class ClipModel(ScoringModel):
         self.kernels = nn.ModuleDict(
             {
                 name: VideoKernel(
-                    width,
+                    self.projection.descriptor_widths[descriptor],
                     known,
-                    config.kernel_rank if name in SEGMENT_MEANS else None,
                     scores,
                     config.kernel_strength,
+                    one_scale,
                 )
-                for name, width in self.projection.descriptor_widths.items()
+                for name, (descriptor, one_scale) in KERNELS.items()
             }
         )
         self.ensemble = ClipEnsemble(config, self.projection.width, scores)
@@ -74,16 +83,19 @@ class ClipModel(ScoringModel):
         video, weights, clips, hidden = self.ensemble(inputs, mask)
         kernel = torch.stack(
             [
-                layer(torch.stack([descriptors[name] for _, descriptors in seen]))
+                layer(torch.stack([descriptors[KERNELS[name][0]] for _, descriptors in seen]))
                 for name, layer in self.kernels.items()
             ]
         ).mean(0)  # [B, S]
-        share, local = self.config.kernel_share, self.config.clip_share
-        whole = share * kernel + (1 - share) * (1 - local) * video.mean(0)
         mean_weights = weights.mean(0)  # [B, T, S]
         # Clip scores with which mean weight x score is still the mean of all members.
         clips = (weights * clips).mean(0) / mean_weights.clamp_min(1e-12)
-        clips = whole[:, None] + (1 - share) * local * clips
+        local = (mean_weights * clips).sum(1)  # [B, S]
+        kernel_share, clip_share = self.config.kernel_share, self.config.clip_share
+        networks = (1 - clip_share) * video.mean(0) + clip_share * local
+        whole = kernel_share * kernel + (1 - kernel_share) * networks
+        # A clip's score: that of the whole, and by how much this clip differs.
+        clips = whole[:, None] + clips - local[:, None]
         clips = (clips * self.target_std + self.target_mean)[..., self.selected]
         mean_weights = mean_weights[..., self.selected]
         padding = features.shape[1] - inputs.shape[1]
@@ -121,7 +133,8 @@ class ClipModel(ScoringModel):
         self.projection.fit(videos)
         seen = [self.projection(clips) for clips in videos.each()]
         for name, kernel in self.kernels.items():
-            kernel.fit(torch.stack([descriptors[name] for _, descriptors in seen]), standard)
+            descriptor = KERNELS[name][0]
+            kernel.fit(torch.stack([found[descriptor] for _, found in seen]), standard)
         return videos.replaced([inputs for inputs, _ in seen])
 
     def training_losses(

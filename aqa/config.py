@@ -106,10 +106,9 @@ class ClipModelConfig(_Section):
     directions: Count = 256  # principal directions in the kernels' segment means
     variation_channels: Count = 64  # directions whose covariance over time a kernel sees
     variation_shrinkage: Positive = 0.1
-    kernel_rank: Count = 128  # kept of the segment means, the widest descriptors
     kernel_strength: Positive = 0.03  # ridge
-    kernel_share: Share = 0.5  # of the kernels in the score; the rest is the networks'
-    clip_share: Share = 0.25  # of the clip scores in the networks' part
+    kernel_share: Share = 0.6  # of the kernels in the score; the rest is the networks'
+    clip_share: Share = 0.2  # of the clip scores in the networks' part
 
 
 class PublishedModelConfig(_Section):

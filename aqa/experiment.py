@@ -11,12 +11,13 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from aqa.calibration import Calibration, calibrate
 from aqa.checkpoint import load_checkpoint, save_checkpoint
 from aqa.config import ExperimentConfig
 from aqa.datasets import AqaDataset, Example
@@ -177,6 +178,31 @@ def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
     write_json(task.folder / "result.json", content)  # it marks the run as finished
     (task.folder / "training.pt").unlink(missing_ok=True)
     return result
+
+
+def attach_calibration(
+    checkpoint: Path, results: Sequence[RunResult], dataset: AqaDataset
+) -> dict[str, Calibration]:
+    """Write into a checkpoint what models of the same kind got wrong on the folds that they had
+    not seen (``results`` of a cross-validation on ``dataset.train``), for each of its scores."""
+    model = load_checkpoint(checkpoint)
+    by_id = {example.id: example for example in dataset.train}
+    folds: dict[str, list[tuple[Sequence[float], Sequence[float]]]] = {}
+    for result in results:
+        examples = [by_id[name] for name in result.evaluation.ids]
+        fold_model = load_checkpoint(result.checkpoint)
+        for place, name in enumerate(dataset.all_scores):
+            if name == model.info.score_name:
+                predicted = result.evaluation.predicted
+            else:
+                predicted = evaluate(fold_model.for_score(name), examples).predicted
+            true = [example.scores[place] for example in examples]
+            folds.setdefault(name, []).append((predicted, true))
+    calibrations = {name: calibrate(parts) for name, parts in folds.items()}
+    content = {name: calibration.to_dict() for name, calibration in calibrations.items()}
+    model.info = replace(model.info, calibration=content)
+    save_checkpoint(model, checkpoint)
+    return calibrations
 
 
 def finished_result(task: Run) -> RunResult | None:

@@ -12,9 +12,10 @@ from aqa.baselines import pool
 from aqa.config import ClipModelConfig
 from aqa.videos import Videos
 
-DESCRIPTORS = ("appearance", "motion", "variation", "directions")
-SEGMENT_MEANS = ("appearance", "directions")
 _SEGMENTS = 4
+# Principal directions of a video: the means of its segments, how much it moves, and how the
+# directions vary together over time (what a fall does to a routine shows there).
+DESCRIPTORS = ("segments", "motion", "variation")
 
 
 class ClipProjection(nn.Module):
@@ -48,8 +49,7 @@ class ClipProjection(nn.Module):
     def descriptor_widths(self) -> dict[str, int]:
         channels, directions = self.basis.shape
         upper = self.variation * (self.variation + 1) // 2
-        widths = (_SEGMENTS * channels, channels, upper, _SEGMENTS * directions)
-        return dict(zip(DESCRIPTORS, widths, strict=True))
+        return dict(zip(DESCRIPTORS, (_SEGMENTS * directions, channels, upper), strict=True))
 
     @torch.no_grad()
     def fit(self, videos: Videos) -> None:
@@ -81,10 +81,9 @@ class ClipProjection(nn.Module):
             dim=1,
         )
         descriptors = (
-            pool(standard, _SEGMENTS),
+            pool(turned, _SEGMENTS),
             moved.mean(0),
             _log_covariance(turned[:, : self.variation], self.shrinkage),
-            pool(turned, _SEGMENTS),
         )
         return inputs, dict(zip(DESCRIPTORS, descriptors, strict=True))
 

@@ -15,7 +15,7 @@ C = 12
 SIZES = {"width": 16, "feedforward": 16, "head_widths": (16, 8), "heads": 2}
 CLIPS = ClipModelConfig(
     members=2, hidden=8, weight_hidden=4, contexts=(3, 5), appearance_channels=6, motion_channels=4,
-    directions=8, variation_channels=4, kernel_rank=5, dropout=0.1,
+    directions=8, variation_channels=4, dropout=0.1,
 )  # fmt: skip
 LEARNED = PublishedModelConfig(query_count=5, **SIZES)
 DRAWN = PublishedModelConfig(query_count=5, query_std=2.0, clip_count=6, **SIZES)
