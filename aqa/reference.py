@@ -51,7 +51,7 @@ def from_reference(
         raise AqaError(f"{path}: {' '.join(str(error).split())}") from None
     model = PublishedModel(config, width, ModelInfo(extra={"reference": str(path)}))
     expected = model.state_dict()
-    own = {"feature_mean", "feature_std"}
+    own = {name for name, _ in model.named_buffers()}
     missing = sorted(expected.keys() - own - tensors.keys())
     surplus = sorted(tensors.keys() - expected.keys())
     if missing or surplus:
