@@ -16,6 +16,7 @@ from pipeline.cli_options import (
     DataRoot,
     Device,
     Quiet,
+    RayAddress,
     Version,
     Weights,
     chosen_device,
@@ -23,7 +24,7 @@ from pipeline.cli_options import (
     integers,
     show_failures,
 )
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.settings import data_root as find_data_root
 from pipeline.settings import load_settings
@@ -88,9 +89,7 @@ def extract(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Backbone workers. Default: one per GPU, or per core.")
     ] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
-    ] = None,
+    ray_address: RayAddress = None,
     reader: Annotated[
         str,
         typer.Option(help="auto, decord or pyav. auto: decord where it reads the file rightly."),
@@ -114,9 +113,10 @@ def extract(
 
       aqa-pipeline extract --videos my_videos/ --backbone swin3d_t --weights random
     """
-    from pipeline.extract import DATASET_PROTOCOLS, RayOptions, make_spec
+    from pipeline.extract import DATASET_PROTOCOLS, make_spec
     from pipeline.extract import extract as run
     from pipeline.inputs import collect, raw_dataset
+    from pipeline.ray_session import RayOptions
     from pipeline.run_folder import LastExtraction, RunFolder, now, require_writable
 
     settings, console = load_settings(), Console(quiet)
@@ -142,7 +142,7 @@ def extract(
         show_failures(console, failures)
         return 1
     require_writable(output)
-    console.note(f"{len(found)} videos to {output}: {_describe(spec)}, on {spec.device}")
+    console.note(f"{counted(len(found), 'video')} to {output}: {_describe(spec)}, on {spec.device}")
     outcome = run(
         found,
         spec,
@@ -203,14 +203,25 @@ def train(
         typer.Option(help="Run folder. Default: runs/CONFIG-DATE-TIME. Finished runs in it stay."),
     ] = None,
     device: Device = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trainings at once. Default: as many as there is room for."),
+    ] = None,
+    ray_address: RayAddress = None,
+    init_config: Annotated[
+        Path | None,
+        typer.Option(help="Train nothing; write a commented config to this new file, to change."),
+    ] = None,
     quiet: Quiet = False,
     version: Version = False,
 ) -> int:
     """Features to a scorer; or, with --folds, to an honest table of how well it does.
 
     Every number states its split, seed and how the epoch was chosen. The test
-    videos are looked at once, after the training. Tensorboard logs lie in the
-    run folder.
+    videos are looked at once, after the training. Several folds and seeds are
+    spread over Ray, on this machine or a cluster. The same command with the same
+    --output goes on after an interruption, to the same weights. Table, plots and
+    tensorboard logs lie in the run folder.
 
     Examples:
 
@@ -219,12 +230,20 @@ def train(
       aqa-pipeline train --config fisv-pcs --folds 5 --seeds 0,1,2
 
       aqa-pipeline train --labels scores.csv --features features/videos
+
+      aqa-pipeline train --init-config mine.yaml
     """
-    from aqa import load_dataset
+    from aqa import load_config, load_dataset
+    from pipeline.config_template import write_template
+    from pipeline.ray_session import RayOptions
     from pipeline.run_folder import LastTraining, RunFolder, now, require_writable
-    from pipeline.train import choose_sources, run_training
+    from pipeline.train import Request, choose_sources, run_training
 
     settings, console = load_settings(), Console(quiet)
+    if init_config is not None:
+        write_template(load_config(config or "own", set_ or []), init_config)
+        console.result(f"{init_config} written: change it, then train with --config {init_config}")
+        return 0
     runs = RunFolder(settings.runs)
     sources = choose_sources(
         config=config,
@@ -245,16 +264,15 @@ def train(
         console.note(line)
     output = output or runs.new_run(sources.config.name)
     require_writable(output)
-    checkpoint = run_training(
-        dataset,
-        sources.config,
-        output,
-        console,
+    request = Request(
+        output=output,
         seeds=numbers,
         folds=split,
         only_fold=only_fold,
         device=chosen_device(device, settings),
+        ray=RayOptions(ray_address, workers),
     )
+    checkpoint = run_training(dataset, sources.config, request, console)
     console.result(f"run folder: {output}")
     if checkpoint is None:
         console.note(

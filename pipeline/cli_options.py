@@ -45,6 +45,9 @@ Weights = Annotated[
     str | None,
     typer.Option(help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random."),
 ]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
+]
 
 
 def guarded(command: Callable[..., int | None]) -> Callable[..., None]:

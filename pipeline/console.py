@@ -46,12 +46,13 @@ class Console:
         self._out.print(text, markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table on standard output; a column whose cells are all numbers is right-aligned."""
+        """A table on standard output; a column of numbers, and empty cells, is right-aligned."""
         table = Table(
             title=title, title_justify="left", title_style="bold", show_header=any(columns)
         )
         for index, column in enumerate(columns):
-            numeric = all(_is_number(row[index]) for row in rows)
+            cells = [row[index] for row in rows if row[index]]
+            numeric = bool(cells) and all(map(_is_number, cells))
             table.add_column(
                 column, justify="right" if numeric else "left", no_wrap=numeric, overflow="fold"
             )
@@ -61,33 +62,35 @@ class Console:
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:
-        """Progress over ``total`` units: a bar on a terminal, plain lines otherwise."""
+        """Progress over ``total`` times ``unit``: a bar on a terminal, plain lines otherwise."""
         if self.quiet:
-            yield Ticker(total)
+            yield Ticker(total, unit)
         elif self._err.is_terminal:
             with Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn(f"{unit} ({{task.fields[rate]}}) {{task.fields[status]}}"),
+                TextColumn("{task.fields[unit]} ({task.fields[rate]}) {task.fields[status]}"),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
                 console=self._err,
                 transient=True,
             ) as bar:
-                yield BarTicker(total, bar, bar.add_task(what, total=total, status="", rate="-"))
+                row = bar.add_task(what, total=total, status="", rate="-", unit="")
+                yield BarTicker(total, unit, bar, row)
         else:
-            ticker = LineTicker(total, what, unit)
+            ticker = LineTicker(total, unit, what)
             yield ticker
             ticker.finish()
 
 
 class Ticker:
-    """Counts done units; shows nothing."""
+    """Counts done units; shows nothing. ``unit`` is one of them: ``video``."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, unit: str) -> None:
         self.total = total
+        self.unit = unit
         self.done = 0
         self.status = ""
 
@@ -101,13 +104,18 @@ class Ticker:
         self.status = status
         self._show()
 
+    @property
+    def units(self) -> str:
+        """``video`` or ``videos``, after the total."""
+        return self.unit if self.total == 1 else f"{self.unit}s"
+
     def _show(self) -> None:
         pass
 
 
 class BarTicker(Ticker):
-    def __init__(self, total: int, bar: Progress, task: int) -> None:
-        super().__init__(total)
+    def __init__(self, total: int, unit: str, bar: Progress, task: int) -> None:
+        super().__init__(total, unit)
         self._bar, self._task = bar, task
         self._start = time.monotonic()
 
@@ -118,6 +126,7 @@ class BarTicker(Ticker):
             total=self.total,
             completed=self.done,
             status=self.status,
+            unit=self.units,
             rate=f"{rate:.2g}/s",
         )
 
@@ -125,9 +134,9 @@ class BarTicker(Ticker):
 class LineTicker(Ticker):
     """One plain line every few seconds: count, rate and time left."""
 
-    def __init__(self, total: int, what: str, unit: str) -> None:
-        super().__init__(total)
-        self._what, self._unit = what, unit
+    def __init__(self, total: int, unit: str, what: str) -> None:
+        super().__init__(total, unit)
+        self._what = what
         self._start = self._last = time.monotonic()
         self._shown = -1
 
@@ -148,8 +157,13 @@ class LineTicker(Ticker):
             f", {clock((self.total - self.done) / rate)} left" if 0 < self.done < self.total else ""
         )
         status = f", {self.status}" if self.status else ""
-        line = f"{self._what}: {self.done}/{self.total} {self._unit} in {clock(now - self._start)}"
+        line = f"{self._what}: {self.done}/{self.total} {self.units} in {clock(now - self._start)}"
         print(f"{line} ({rate:.2g}/s){left}{status}", file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 video``, ``2 videos``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def clock(seconds: float, *, tenths: bool = False) -> str:
@@ -162,6 +176,4 @@ def clock(seconds: float, *, tenths: bool = False) -> str:
 
 
 def _is_number(cell: str) -> bool:
-    return all(part.replace(".", "").lstrip("-+").isdigit() for part in cell.split()[:1]) and bool(
-        cell
-    )
+    return cell.split()[0].replace(".", "").lstrip("-+").isdigit()

@@ -103,7 +103,7 @@ def draw_routines(videos: Path, labels: Path, seed: int, console: Console) -> di
     routines: dict[str, Routine] = {}
     with (
         labels.open("w", newline="") as file,
-        console.progress("draw", TRAINING + HELD_OUT, "videos") as progress,
+        console.progress("draw", TRAINING + HELD_OUT, "video") as progress,
     ):
         table = csv.writer(file)
         table.writerow(["id", "score", "split"])
@@ -130,7 +130,7 @@ def _prepare(folder: Path) -> None:
 def _train(
     config, dataset: AqaDataset, folder: Path, seed: int, device: str, console: Console
 ) -> AssessmentModel:
-    with console.progress("train", config.training.epochs, "epochs") as progress:
+    with console.progress("train", config.training.epochs, "epoch") as progress:
         model = train(
             config,
             dataset,

@@ -11,10 +11,11 @@ from typing import Any
 
 from aqa.features import FeatureFolder, FeatureOrigin
 from extractors import build_backbone, check_reader, get_protocol
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import Failure, UsageError
-from pipeline.graph import RayOptions, run_graph
+from pipeline.graph import run_graph
 from pipeline.inputs import Video, source_stamp
+from pipeline.ray_session import RayOptions
 from pipeline.stages import Assembly, ExtractionSpec, Finished
 
 # What each data set's published features were made with .
@@ -121,18 +122,18 @@ def _run(
 ) -> Iterator[Finished]:
     """Yields each video as Finished, in the order in which they end."""
     assembly, clips = Assembly(), 0
-    console.note(f"starting Ray ({options.address or 'on this machine'}) ...")
+    console.note(f"starting Ray ({options.place}) ...")
     with (
-        console.progress("extract", len(videos), "videos") as progress,
+        console.progress("extract", len(videos), "video") as progress,
         closing(run_graph(videos, spec, options)) as rows,
     ):
         for row in rows:
             clips += int(row["valid"])
             finished = assembly.add(row)
             if finished is None:
-                progress.update(f"{clips} clips")
+                progress.update(counted(clips, "clip"))
                 continue
-            progress.advance(f"{clips} clips")
+            progress.advance(counted(clips, "clip"))
             yield finished
 
 

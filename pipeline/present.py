@@ -27,8 +27,11 @@ def print_json(results: Sequence[Result], failures: Sequence[Failure]) -> None:
 def show_result(result: Result, console: Console) -> None:
     """The score, then the moments that won and lost most against the routine's own average."""
     low, high = result.score_range
+    sure = ""
+    if result.interval:
+        sure = f", 90 % between {result.interval[0]:.2f} and {result.interval[1]:.2f}"
     console.result(
-        f"{Path(result.video).name}: {result.score_name} {result.score:.2f} "
+        f"{Path(result.video).name}: {result.score_name} {result.score:.2f}{sure} "
         f"(scale {low:.4g} to {high:.4g})"
     )
     for remark in result.remarks:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from aqa import AqaError, check_origin, load_checkpoint
+from aqa import AqaError, ScoringModel, check_origin, load_checkpoint
 from aqa.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.shipped import shipped_models
 from extractors import ExtractorError, Protocol, get_protocol
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import Failure, UsageError, one_line
 from pipeline.extract import feature_origin, library_versions, make_spec
 from pipeline.inputs import Video, source_stamp
@@ -22,6 +23,9 @@ from pipeline.run_folder import RunFolder
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
 FEATURE_SUFFIX = ".npy"
+# Beyond these a video is called unlike the training videos.
+CLIP_COUNT_MARGIN = 0.2
+STRANGE = 1.2
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ class Result:
     clips: tuple[ClipAssessment, ...]
     checkpoint: str
     features: FeatureOrigin | None
+    interval: tuple[float, float] | None = None  # of 90 %
+    strange: tuple[str, ...] = ()  # what sets the video apart from the training videos
 
     @property
     def remarks(self) -> list[str]:
@@ -63,7 +69,9 @@ class Result:
                 "The backbone has random weights: this shows that the pipeline runs, "
                 "not how good the routine was."
             )
-        remarks.append("No interval: the checkpoint carries no calibration.")
+        remarks += self.strange
+        if self.interval is None:
+            remarks.append("No interval: the checkpoint carries no calibration.")
         return remarks
 
     @property
@@ -76,8 +84,8 @@ class Result:
             "video": self.video,
             "score": self.score,
             "score_name": self.score_name,
-            # No checkpoint carries a calibration yet.
-            "interval": None,
+            "interval": list(self.interval) if self.interval else None,
+            "remarks": self.remarks,
             "clips": [vars(clip) for clip in self.clips],
             "checkpoint": self.checkpoint,
             "features": self.features.to_dict() if self.features else None,
@@ -175,7 +183,7 @@ class Scorer:
 
     def _extract(self, video: Video, spec: ExtractionSpec) -> tuple[np.ndarray, dict[str, Any]]:
         assembly = Assembly()
-        with self._console.progress(video.path.name, 0, "clips") as progress:
+        with self._console.progress(video.path.name, 0, "clip") as progress:
             for row in extract_rows(video, spec, self._extractor):
                 progress.total = int(row["total"])
                 progress.advance(by=int(row["valid"]))
@@ -210,7 +218,29 @@ class Scorer:
             clips=clips,
             checkpoint=str(self.checkpoint),
             features=origin,
+            interval=self.model.interval(assessment.score),
+            strange=tuple(strange_points(self.model, features)),
         )
+
+
+def strange_points(model: ScoringModel, features: np.ndarray) -> list[str]:
+    """What sets clip features [T, C] apart from those that the model was trained on."""
+    points = []
+    known = model.info.clip_counts
+    if known and not known[0] * (1 - CLIP_COUNT_MARGIN) <= len(features) <= known[1] * (
+        1 + CLIP_COUNT_MARGIN
+    ):
+        points.append(
+            f"The video has {counted(len(features), 'clip')}, the training videos had "
+            f"{known[0]} to {known[1]}: the score is a guess."
+        )
+    times = model.strangeness(features)
+    if times > STRANGE:
+        points.append(
+            f"What it shows is {times:.1f} times as far from the average training video as the "
+            "furthest of them: the score is a guess."
+        )
+    return points
 
 
 Times = list[float] | list[None]
@@ -270,18 +300,18 @@ def score_all(
 
 
 def pick_checkpoint(option: Path | None, runs: RunFolder, console: Console) -> Path:
-    """``--checkpoint``, else the one that was trained last here, and says which."""
+    """``--checkpoint``, a file or a shipped model's name; else the one that was trained last here,
+    and says which."""
+    shipped = ", ".join(shipped_models())
     if option is not None:
-        if not option.is_file():
-            raise UsageError(
-                f"--checkpoint {option}: no such file (this version ships no scorers by name)"
-            )
+        if not option.is_file() and str(option) not in shipped_models():
+            raise UsageError(f"--checkpoint {option}: no such file; shipped models are {shipped}")
         return option
     last = runs.last_training()
     if last is None:
         raise UsageError(
-            f"nothing trained yet in {runs.root}: run `aqa-pipeline train` first, "
-            "or give --checkpoint FILE (this version ships no scorers by name)"
+            f"nothing trained yet in {runs.root}: run `aqa-pipeline train` first, or give "
+            f"--checkpoint with a file or a shipped model ({shipped})"
         )
     if not Path(last.checkpoint).is_file():
         raise UsageError(f"the last trained checkpoint {last.checkpoint} is gone: train again")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from aqa import AqaDataset, ExperimentConfig, load_config, save_checkpoint, train
-from aqa.experiment import Run, RunResult, Table, plan, run, summarise
-from aqa.loop import EpochReport
-from pipeline.console import Console, Ticker
+import numpy as np
+
+from aqa import AqaDataset, ExperimentConfig, load_config
+from aqa.experiment import Run, RunResult, Table, plan, summarise
+from pipeline.console import Console, counted
 from pipeline.errors import UsageError
-from pipeline.plots import agreement_figure, save_png
+from pipeline.plots import agreement_figure, learning_figure, save_png
+from pipeline.ray_session import RayOptions
 from pipeline.run_folder import LastExtraction
+from pipeline.spread import run_all
 
 FEW_VIDEOS = 10
 # The config that a bare `train` takes after `extract --dataset ...`, and its siblings.
@@ -78,117 +82,126 @@ def choose_sources(
     return Sources(chosen, data_root, features, labels)
 
 
+@dataclass(frozen=True)
+class Request:
+    """Which trainings of an experiment, into which folder, and where they run."""
+
+    output: Path
+    seeds: Sequence[int] = (0,)
+    folds: int | Path | None = None
+    only_fold: str | None = None
+    device: str = "cpu"
+    ray: RayOptions = field(default_factory=RayOptions)
+
+
 def run_training(
-    dataset: AqaDataset,
-    config: ExperimentConfig,
-    output: Path,
-    console: Console,
-    *,
-    seeds: Sequence[int],
-    folds: int | Path | None,
-    only_fold: str | None,
-    device: str,
+    dataset: AqaDataset, config: ExperimentConfig, request: Request, console: Console
 ) -> Path | None:
-    """Trains everything that was asked for into ``output``; returns the checkpoint to score with.
+    """Trains everything that was asked for; returns the checkpoint to score with.
 
     With folds there is none: their models have not seen all the training data.
     """
-    if folds is None and not dataset.test:
-        return _train_all(dataset, config, output, console, seeds, device)
-    runs = plan(config, dataset, output, seeds=seeds, folds=folds, device=device)
-    if only_fold is not None:
-        names = sorted({task.fold for task in runs})
-        runs = [task for task in runs if task.fold == only_fold]
-        if not runs:
-            raise UsageError(f"--only-fold {only_fold}: the folds are {', '.join(names)}")
-    results = _run_all(runs, console)
-    table = summarise(results)
-    table.save(output)
-    for result in results:
-        evaluation = result.evaluation
-        title = (
-            f"{config.name}, held out: {result.fold}, seed {result.seed}\n"
-            f"Spearman {evaluation.spearman:.3f}, {len(evaluation.ids)} videos"
-        )
-        figure = agreement_figure(evaluation.predicted, evaluation.true, title)
-        save_png(figure, result.checkpoint.parent / "predicted-against-true.png")
-    show_table(table, config, console)
-    return results[0].checkpoint if folds is None else None
+    results = run_all(_runs(dataset, config, request), request.ray, console)
+    table = summarise(results) if results[0].evaluation else None
+    _save_plots(results, table, config, request.output)
+    if table is not None:
+        table.save(request.output)
+        show_table(table, config, console)
+    return results[0].checkpoint if request.folds is None else None
 
 
-def _run_all(runs: Sequence[Run], console: Console) -> list[RunResult]:
-    results = []
-    epochs = sum(task.config.training.epochs for task in runs)
-    with console.progress("train", epochs, "epochs") as progress:
-        for task in runs:
-            before = progress.done
-            where = f"held out {task.fold}, "
-            results.append(run(task, partial(_tick, progress, where=where, seed=task.seed)))
-            # A run that was finished before reports no epochs.
-            progress.advance(by=task.config.training.epochs - (progress.done - before))
-    return results
+def _runs(dataset: AqaDataset, config: ExperimentConfig, request: Request) -> list[Run]:
+    if request.only_fold is not None and request.folds is None:
+        raise UsageError(f"--only-fold {request.only_fold}: of which folds? give --folds")
+    runs = plan(
+        config,
+        dataset,
+        request.output,
+        seeds=request.seeds,
+        folds=request.folds,
+        device=request.device,
+    )
+    if request.only_fold is None:
+        return runs
+    names = sorted({task.fold for task in runs})
+    if request.only_fold not in names:
+        raise UsageError(f"--only-fold {request.only_fold}: the folds are {', '.join(names)}")
+    return [task for task in runs if task.fold == request.only_fold]
 
 
-def _train_all(
-    dataset: AqaDataset,
-    config: ExperimentConfig,
-    output: Path,
-    console: Console,
-    seeds: Sequence[int],
-    device: str,
-) -> Path:
-    paths = []
-    with console.progress("train", config.training.epochs * len(seeds), "epochs") as progress:
-        for seed in seeds:
-            folder = output / f"seed-{seed}"
-            model = train(
-                config,
-                dataset,
-                seed=seed,
-                device=device,
-                on_epoch=partial(_tick, progress, where="", seed=seed),
-                log_dir=folder / "tensorboard",
-            )
-            paths.append(save_checkpoint(model, folder / "model.pt"))
-    return paths[0]
+def _save_plots(
+    results: Sequence[RunResult], table: Table | None, config: ExperimentConfig, folder: Path
+) -> None:
+    histories = [result.history for result in results]
+    if max(map(len, histories)) > 1:
+        title = f"{config.name}, {counted(len(results), 'training')}"
+        save_png(learning_figure(histories, title), folder / "learning-curves.png")
+    if table is not None:
+        videos = held_out_videos(table)
+        title = plot_title(table, len(videos.true), config)
+        figure = agreement_figure(videos.predicted, videos.true, title, groups=videos.folds)
+        save_png(figure, folder / "predicted-against-true.png")
 
 
-def _tick(progress: Ticker, report: EpochReport, where: str, seed: int) -> None:
-    progress.advance(f"{where}seed {seed}, loss {report.losses['total']:.3f}")
+@dataclass(frozen=True)
+class HeldOut:
+    """All held-out videos, each with its mean prediction over the seeds, in score units."""
+
+    folds: tuple[str, ...]
+    predicted: tuple[float, ...]
+    true: tuple[float, ...]
+
+
+def held_out_videos(table: Table) -> HeldOut:
+    by_video: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in table.predictions:
+        by_video.setdefault((row["fold"], row["id"]), []).append(row)
+    return HeldOut(
+        folds=tuple(fold for fold, _ in by_video),
+        predicted=tuple(
+            float(np.mean([row["predicted"] for row in rows])) for rows in by_video.values()
+        ),
+        true=tuple(rows[0]["true"] for rows in by_video.values()),
+    )
+
+
+def plot_title(table: Table, videos: int, config: ExperimentConfig) -> str:
+    """What is shown, how good it is, and how the epoch was chosen."""
+    numbers = {name: len({row[name] for row in table.rows}) for name in ("fold", "seed")}
+    over = " and ".join(counted(count, name) for name, count in numbers.items() if count > 1)
+    mean = f" (mean over {over})" if over else ""
+    return (
+        f"{config.name}: {counted(videos, 'held-out video')}\n"
+        f"Spearman {table.mean['spearman']:.3f}{mean}\n"
+        f"epoch kept: {table.chosen_on}"
+    )
 
 
 def show_table(table: Table, config: ExperimentConfig, console: Console) -> None:
-    """Each run, then mean and standard deviation; how the epoch was chosen is part of the title."""
+    """Each run, then mean, spread and interval; how the epoch was chosen is part of the title."""
     rows = [
-        (
-            str(row["fold"]),
-            str(row["seed"]),
-            str(row["videos"]),
-            f"{row['spearman']:.3f}",
-            f"{100 * row['relative_l2']:.2f}",
-            f"{row['kendall']:.3f}",
-            f"{row['mean_absolute_error']:.2f}",
-        )
+        (str(row["fold"]), str(row["seed"]), str(row["videos"]), *_figures(row))
         for row in table.rows
     ]
-    mean, spread = table.mean, table.std_over_folds
     if len(rows) > 1:
-        over = "folds" if len({row[0] for row in rows}) > 1 else "seeds"
-        spread = spread if over == "folds" else table.std_over_seeds
-        rows.append(("mean", "", "", *_figures(mean)))
-        rows.append((f"std over {over}", "", "", *_figures(spread)))
-    title = f"{config.name}, {config.training.epochs} epochs, epoch kept: {table.chosen_on}"
-    columns = ["held out", "seed", "videos", "Spearman", "R-l2 x100", "Kendall", "MAE (points)"]
+        rows.append(("mean", "", "", *_figures(table.mean)))
+        for over, spread in (("folds", table.std_over_folds), ("seeds", table.std_over_seeds)):
+            if math.isfinite(spread["mean_absolute_error"]):  # nan where there is only one
+                rows.append((f"std over {over}", "", "", *_figures(spread)))
+    epochs = counted(config.training.epochs, "epoch")
+    title = f"{config.name}, {epochs}, epoch kept: {table.chosen_on}"
+    columns = ["held out", "seed", "videos", "Spearman", "R-l2 x100", "Kendall", "MAE (pts)"]
     console.table(title, columns, rows)
+    low, high = table.spearman_interval
+    interval = f" (95 % bootstrap over videos: {low:.3f} to {high:.3f})"
+    console.result(f"Spearman {table.mean['spearman']:.3f}{interval if math.isfinite(low) else ''}")
     fewest = min(row["videos"] for row in table.rows)
     if fewest < FEW_VIDEOS:
-        console.warn(f"{fewest} held-out videos are too few to tell anything from a correlation")
-        return
-    low, high = table.spearman_interval
-    console.result(f"Spearman {mean['spearman']:.3f} (95 % bootstrap {low:.3f} to {high:.3f})")
+        few = f"{counted(fewest, 'held-out video')} {'is' if fewest == 1 else 'are'} too few"
+        console.warn(f"{few} to tell anything from a correlation")
 
 
-def _figures(values: dict[str, float]) -> tuple[str, str, str, str]:
+def _figures(values: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return (
         f"{values['spearman']:.3f}",
         f"{100 * values['relative_l2']:.2f}",

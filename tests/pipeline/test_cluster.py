@@ -1,4 +1,4 @@
-"""extract on a real Ray cluster of three raylets on this machine, joined by its address."""
+"""extract and train on a real Ray cluster: three raylets on this machine, joined by address."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aqa import load_config, load_dataset
+from aqa.experiment import plan, run
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
@@ -79,6 +81,33 @@ def test_three_nodes_give_the_bits_of_one_process(
             alone = assembly.add(row)
         stored = np.load(tmp_path / f"out/{number}.npy")
         assert stored.tobytes() == alone.features.tobytes()
+
+
+def test_folds_are_trained_on_the_cluster_from_relative_paths(
+    address: str,
+    own_data: tuple[Path, Path],
+    same_weights: Callable[[Path, Path], int],
+    tmp_path: Path,
+) -> None:
+    settings = ["training.epochs=2", "model.members=2", "model.hidden=8"]
+    command = [str(COMMAND), "train", "--labels", own_data[1].name, "--features", own_data[0].name]
+    for setting in settings:
+        command += ["--set", setting]
+    done = subprocess.run(
+        [*command, "--folds", "2", "--output", "out", "--ray-address", address],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"starting Ray ({address}) for 2 trainings" in done.stdout
+    config = load_config("own", settings)
+    dataset = load_dataset(config, features=own_data[0], labels=own_data[1])
+    for task in plan(config, dataset, tmp_path / "alone", folds=2):
+        run(task)
+    assert same_weights(tmp_path / "out", tmp_path / "alone") == 2
 
 
 def test_no_cluster_there(routine_video: Callable[..., Path], tmp_path: Path) -> None:

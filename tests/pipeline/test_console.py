@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.console import Console, LineTicker, clock
+from pipeline.console import Console, LineTicker, clock, counted
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_clock(seconds: float, text: str, with_tenths: str) -> None:
 
 
 def test_plain_lines_end_with_the_whole_count(capsys: pytest.CaptureFixture[str]) -> None:
-    with Console().progress("extract", 3, "videos") as ticker:
+    with Console().progress("extract", 3, "video") as ticker:
         assert isinstance(ticker, LineTicker)
         for _ in range(3):
             ticker.advance("9 clips")
@@ -28,8 +28,22 @@ def test_plain_lines_end_with_the_whole_count(capsys: pytest.CaptureFixture[str]
 def test_quiet_shows_no_progress_and_no_notes(capsys: pytest.CaptureFixture[str]) -> None:
     console = Console(quiet=True)
     console.note("a note")
-    with console.progress("extract", 1, "videos") as ticker:
+    with console.progress("extract", 1, "video") as ticker:
         ticker.advance()
     console.result("the result")
     output = capsys.readouterr()
     assert output.out == "the result\n" and output.err == ""
+
+
+def test_one_is_not_plural(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [counted(number, "video") for number in (0, 1, 2)] == ["0 videos", "1 video", "2 videos"]
+    with Console().progress("extract", 1, "video") as ticker:
+        ticker.advance()
+    assert capsys.readouterr().err.startswith("extract: 1/1 video in 0:0")
+
+
+def test_numbers_are_right_aligned_also_beside_empty_cells(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Console().table("", ["name", "figure"], [("a", "-10.5"), ("b", ""), ("c", "1")])
+    assert "│ c    │      1 │" in capsys.readouterr().out

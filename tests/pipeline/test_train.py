@@ -7,39 +7,22 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import Result as CliResult
 
-from aqa import load_checkpoint
-from aqa.features import FeatureFolder, FeatureOrigin
+from aqa import load_checkpoint, load_config, load_dataset
+from aqa.experiment import plan, run
+from aqa.features import FeatureOrigin
 from pipeline.run_folder import LastExtraction, RunFolder
 
 Cli = Callable[..., CliResult]
 SMALL = (
-    "--set", "training.epochs=3", "--set", "model.width=16", "--set", "model.heads=2",
-    "--set", "model.feedforward=16", "--set", "model.head_widths=[8,4]",
+    "--set", "training.epochs=3", "--set", "model.members=2", "--set", "model.hidden=8",
+    "--set", "model.weight_hidden=4", "--set", "model.contexts=[3]",
 )  # fmt: skip
-ORIGIN = FeatureOrigin("swin3d_mini", "random", "d" * 64, "mini16x112")
 
 
-@pytest.fixture
-def own_data(tmp_path: Path) -> tuple[Path, Path]:
-    """(feature folder, scores.csv) of 12 videos, 4 of them test, whose scores can be learned."""
-    rng = np.random.default_rng(0)
-    folder = FeatureFolder(tmp_path / "feats")
-    folder.write_origin(ORIGIN, {})
-    rows = []
-    for number in range(12):
-        features = rng.normal(size=(5 + number % 3, 8)) + number / 4
-        folder.save(f"v{number}", features, ORIGIN, {})
-        rows.append((f"v{number}", f"{10 + number}", "test" if number % 3 == 0 else "train"))
-    labels = tmp_path / "scores.csv"
-    labels.write_text("id,score,split\n" + "".join(",".join(row) + "\n" for row in rows))
-    return folder.folder, labels
-
-
-def test_own_scores(cli: Cli, own_data: tuple[Path, Path]) -> None:
+def test_own_scores(cli: Cli, own_data: tuple[Path, Path], origin: FeatureOrigin) -> None:
     features, labels = own_data
     done = cli("train", "--labels", labels, "--features", features, *SMALL)
     assert done.exit_code == 0, done.output
@@ -48,20 +31,25 @@ def test_own_scores(cli: Cli, own_data: tuple[Path, Path]) -> None:
     last = RunFolder(Path("runs")).last_training()
     model = load_checkpoint(last.checkpoint)
     # The range of the training scores: the test scores (10 is one) are not looked at.
-    assert model.info.origin == ORIGIN and model.info.score_range == (11.0, 21.0)
+    assert model.info.origin == origin and model.info.score_range == (11.0, 21.0)
     assert model.info.training_videos == 8 and model.info.epochs == 3
     run = Path(last.checkpoint).parents[2]
     assert list(run.rglob("events.out.tfevents.*"))
     results = json.loads((run / "results.json").read_text())
     assert len(results["runs"]) == 1 and results["runs"][0]["videos"] == 4
-    assert (Path(last.checkpoint).parent / "predicted-against-true.png").exists()
+    assert {path.name for path in run.glob("*.png")} == {
+        "learning-curves.png", "predicted-against-true.png"
+    }  # fmt: skip
 
     scored = cli("score", features / "v3.npy", "--json")
     assert json.loads(scored.stdout)["results"][0]["checkpoint"] == last.checkpoint
 
 
 def test_folds_and_seeds_make_a_table_and_no_scorer(
-    cli: Cli, own_data: tuple[Path, Path], tmp_path: Path
+    cli: Cli,
+    own_data: tuple[Path, Path],
+    same_weights: Callable[[Path, Path], int],
+    tmp_path: Path,
 ) -> None:
     features, labels = own_data
     asked = (
@@ -70,7 +58,9 @@ def test_folds_and_seeds_make_a_table_and_no_scorer(
     )  # fmt: skip
     done = cli(*asked)
     assert done.exit_code == 0, done.output
-    assert "std over" in done.output and "trains no scorer" in done.output
+    for words in ("std over folds", "std over seeds", "95 % bootstrap", "trains no scorer"):
+        assert words in done.output
+    assert "train: 12/12 epochs" in done.stderr  # those of the four runs together
     assert RunFolder(Path("runs")).last_training() is None
     with (tmp_path / "run/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -81,6 +71,12 @@ def test_folds_and_seeds_make_a_table_and_no_scorer(
     assert len(before) == 4
     assert cli(*asked).exit_code == 0
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
+
+    config = load_config("own", SMALL[1::2])
+    dataset = load_dataset(config, features=features, labels=labels)
+    for task in plan(config, dataset, tmp_path / "alone", folds=2, seeds=[0, 1]):
+        run(task)  # in this process, where the command spread them over Ray
+    assert same_weights(tmp_path / "run", tmp_path / "alone") == 4
 
     one = cli(*asked[:-4], "--only-fold", "1", "--output", tmp_path / "one")
     assert one.exit_code == 0, one.output
@@ -123,10 +119,11 @@ def test_without_a_test_split_it_trains_all_the_same(
         (("--config", "fisv-pcs"), "no data root"),
         (("--config", "fisv-pcs", "--data-root", "."), "fisv"),
         (("--labels", "gone.csv", "--features", "."), "gone.csv"),
-        (("--config", "demo", "--set", "training.epoch=3"), "did you mean epochs?"),
-        (("--config", "demo", "--set", "training.epochs=many"), "training.epochs"),
-        (("--config", "demo", "--seeds", "1,1"), "--seeds 1,1: the same number twice"),
-        (("--config", "demo", "--seeds", "a,b"), "--seeds a,b: expected whole numbers"),
+        (("--config", "own", "--set", "training.epoch=3"), "did you mean epochs?"),
+        (("--config", "own", "--set", "training.epochs=many"), "training.epochs"),
+        (("--config", "own", "--seeds", "1,1"), "--seeds 1,1: the same number twice"),
+        (("--config", "own", "--seeds", "a,b"), "--seeds a,b: expected whole numbers"),
+        (("--config", "own", "--init-config", "gone/mine.yaml"), "gone/mine.yaml"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(

@@ -1,0 +1,73 @@
+"""Ray for as long as a command needs it: started on this machine, or a cluster that is joined."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import native_stderr
+from pipeline.errors import UsageError
+
+OBJECT_STORE_BYTES = 2**30
+KNOCK_S = 10.0
+
+
+@dataclass(frozen=True)
+class RayOptions:
+    """Where the work runs (``None``: on this machine) and how wide (``None``: as there is room)."""
+
+    address: str | None = None
+    workers: int | None = None
+
+    @property
+    def place(self) -> str:
+        return self.address or "on this machine"
+
+
+@contextmanager
+def session(address: str | None) -> Iterator[Any]:
+    """The module ``ray``, started or joined; left again at the end of the block."""
+    with native_stderr.set_aside():
+        ray = _start(address)
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+
+def _start(address: str | None) -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None and "RAY_AUTH_MODE" not in os.environ:
+        # Ray's ports are open to every user of the machine: an embedded one gets a token of its
+        # own, and is told so, since Ray's default differs between versions. A cluster's mode is
+        # whatever the user's environment says.
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    import ray
+
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        if address is None:
+            ray.init(
+                "local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
+            )
+        else:
+            _knock(address)
+            ray.init(address, **quiet)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        what = f"join a Ray cluster at {address}" if address else "start Ray on this machine"
+        raise UsageError(f"cannot {what}: {reason}") from None
+    return ray
+
+
+def _knock(address: str) -> None:
+    """OSError at once where nobody listens at ``host:port``; Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
