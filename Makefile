@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint clean
+# Where the Fis-V features and labels lie, and the folds of the table.
+DATA ?= ../shared/data/fisv
+FOLDS ?= $(DATA)/folds.csv
+
+.PHONY: setup demo test lint table train-shipped bench clean
 
 setup: $(STAMP)
 
@@ -23,6 +27,17 @@ test: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The honest table on Fis-V (docs/fisv-table.md): hours on two cores, resumable.
+table: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/fisv_table.py $(DATA) $(FOLDS)
+
+# The models that come with the package, from the data: some minutes.
+train-shipped: setup
+	$(BIN)/python -m pipeline.ship $(DATA) $(FOLDS)
+
+bench: setup
+	$(BIN)/python tests/benchmarks/training_speed.py $(DATA)
 
 clean:
 	rm -rf $(VENV) demo-run .pytest_cache .ruff_cache

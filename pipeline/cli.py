@@ -197,6 +197,12 @@ def train(
         str | None,
         typer.Option(help="Cross-validate on the training videos: a number, or a CSV of id,fold."),
     ] = None,
+    calibration_folds: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Folds whose errors give the scorer its intervals; 0: no intervals."
+        ),
+    ] = 5,
     only_fold: Annotated[str | None, typer.Option(help="Of the folds, hold out only this.")] = None,
     output: Annotated[
         Path | None,
@@ -240,6 +246,8 @@ def train(
     from pipeline.train import Request, choose_sources, run_training
 
     settings, console = load_settings(), Console(quiet)
+    if calibration_folds == 1:
+        raise UsageError("--calibration-folds 1: expected 0 or at least 2")
     if init_config is not None:
         write_template(load_config(config or "own", set_ or []), init_config)
         console.result(f"{init_config} written: change it, then train with --config {init_config}")
@@ -269,6 +277,7 @@ def train(
         seeds=numbers,
         folds=split,
         only_fold=only_fold,
+        calibration_folds=calibration_folds,
         device=chosen_device(device, settings),
         ray=RayOptions(ray_address, workers),
     )
@@ -289,7 +298,10 @@ def train(
 def evaluate(
     checkpoint: Annotated[
         list[Path] | None,
-        typer.Option(help="A checkpoint; several are an ensemble. Default: the last trained."),
+        typer.Option(
+            help="A checkpoint or a shipped model's name; several are an ensemble. Default: the "
+            "last trained."
+        ),
     ] = None,
     features: Annotated[Path | None, typer.Option(help="Feature folder, with --labels.")] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV with id,score[,split].")] = None,
@@ -343,7 +355,11 @@ def score(
         typer.Argument(metavar="VIDEO...", help="Videos, folders, or feature .npy files."),
     ],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="A trained checkpoint. Default: the one trained last here.")
+        Path | None,
+        typer.Option(
+            help="A trained checkpoint, or a shipped model's name (see `models`). Default: the one "
+            "trained last here."
+        ),
     ] = None,
     backbone: Backbone = None,
     weights: Weights = None,
@@ -402,6 +418,24 @@ def score(
         write_report(report, results, failures)
         console.note(f"report: {report}")
     return 1 if failures else 0
+
+
+@app.command()
+@guarded
+def models(
+    json: Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")] = False,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """The trained models that come with the package, for `score --checkpoint NAME`.
+
+    Each with the features that it needs and how well it did on videos that it had
+    not seen. What it is for and what not stands in its model card.
+    """
+    from pipeline.present import print_models
+
+    print_models(json, Console(quiet, json))
+    return 0
 
 
 @app.command()

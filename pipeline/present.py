@@ -9,11 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aqa import Evaluation
+from aqa import Evaluation, FeatureOrigin
+from aqa.calibration import Calibration
+from aqa.shipped import shipped_models
 from pipeline.console import Console
 from pipeline.errors import Failure
 from pipeline.report import moments
 from pipeline.score import Result
+
+MODEL_SUBJECTS = {
+    "fisv-tes": "figure skating, technical element score (0 to 43)",
+    "fisv-pcs": "figure skating, program component score (0 to 43)",
+}
 
 
 def print_json(results: Sequence[Result], failures: Sequence[Failure]) -> None:
@@ -67,6 +74,38 @@ def print_evaluation(
         ("mean absolute error", f"{evaluation.mean_absolute_error:.2f} points"),
     ]
     console.table(f"{', '.join(names)}", ["", ""], rows)
+
+
+def print_models(as_json: bool, console: Console) -> None:
+    """The shipped models: features, held-out agreement, interval, model card."""
+    shipped = shipped_models().values()
+    if as_json:
+        document = [
+            {
+                "name": model.name,
+                "score": model.score,
+                "features": model.about["info"]["origin"],
+                "training_videos": model.about["info"]["training_videos"],
+                "held_out": model.about["info"]["extra"]["held_out"][model.score],
+                "calibration": model.about["info"]["calibration"][model.score],
+                "card": str(model.card),
+            }
+            for model in shipped
+        ]
+        json.dump({"models": document}, sys.stdout, indent=2, allow_nan=False)
+        sys.stdout.write("\n")
+        return
+    for model in shipped:
+        info = model.about["info"]
+        held_out = info["extra"]["held_out"][model.score]
+        calibration = Calibration.from_dict(info["calibration"][model.score])
+        console.result(f"{model.name}: {MODEL_SUBJECTS.get(model.name, model.score)}")
+        console.result(f"  features: {FeatureOrigin.from_dict(info['origin'])}")
+        console.result(
+            f"  held out: Spearman {held_out['spearman']:.3f} ({held_out['protocol']}); "
+            f"90 % intervals of +- {calibration.half_width:.2f} points"
+        )
+        console.result(f"  card: {model.card}")
 
 
 def finite(value: Any) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from aqa import AqaDataset, ExperimentConfig, load_config
-from aqa.experiment import Run, RunResult, Table, plan, summarise
+from aqa.calibration import FEWEST, Calibration
+from aqa.experiment import Run, RunResult, Table, attach_calibration, plan, summarise
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, learning_figure, save_png
@@ -90,6 +91,7 @@ class Request:
     seeds: Sequence[int] = (0,)
     folds: int | Path | None = None
     only_fold: str | None = None
+    calibration_folds: int = 5  # 0: no calibration
     device: str = "cpu"
     ray: RayOptions = field(default_factory=RayOptions)
 
@@ -101,7 +103,14 @@ def run_training(
 
     With folds there is none: their models have not seen all the training data.
     """
-    results = run_all(_runs(dataset, config, request), request.ray, console)
+    wanted = _runs(dataset, config, request)
+    calibrating = _calibration_runs(dataset, config, request, console)
+    every = run_all([*wanted, *calibrating], request.ray, console)
+    results, held_out = every[: len(wanted)], every[len(wanted) :]
+    if held_out:
+        for result in results:
+            calibrations = attach_calibration(result.checkpoint, held_out, dataset)
+        show_calibrations(calibrations, console)
     table = summarise(results) if results[0].evaluation else None
     _save_plots(results, table, config, request.output)
     if table is not None:
@@ -127,6 +136,43 @@ def _runs(dataset: AqaDataset, config: ExperimentConfig, request: Request) -> li
     if request.only_fold not in names:
         raise UsageError(f"--only-fold {request.only_fold}: the folds are {', '.join(names)}")
     return [task for task in runs if task.fold == request.only_fold]
+
+
+def _calibration_runs(
+    dataset: AqaDataset, config: ExperimentConfig, request: Request, console: Console
+) -> list[Run]:
+    """A cross-validation on the training videos, whose errors say how sure the model is.
+
+    None for a table over folds, which trains no scorer, and for the paper recipe, whose errors on
+    a fold that it chose its epoch on say nothing.
+    """
+    folds = request.calibration_folds
+    if request.folds is not None or not folds or config.training.recipe == "paper":
+        return []
+    if len(dataset.train) < FEWEST:
+        console.note(
+            f"{counted(len(dataset.train), 'training video')}: too few for a calibration "
+            f"({FEWEST}), scores will have no interval"
+        )
+        return []
+    return plan(
+        config,
+        dataset,
+        request.output / "calibration",
+        seeds=request.seeds[:1],
+        folds=folds,
+        device=request.device,
+    )
+
+
+def show_calibrations(calibrations: Mapping[str, Calibration], console: Console) -> None:
+    for name, calibration in calibrations.items():
+        console.result(
+            f"{name}: {100 * calibration.level:.0f} % intervals of +- {calibration.half_width:.2f} "
+            f"points, {calibration.folds}-fold cross-validation of "
+            f"{counted(calibration.videos, 'training video')} "
+            f"(coverage on folds left out {100 * calibration.coverage:.0f} %)"
+        )
 
 
 def _save_plots(
