@@ -44,7 +44,7 @@ class ModelInfo:
     """What a checkpoint says about its model, all of it plain data."""
 
     score_name: str = "score"
-    all_scores: tuple[str, ...] = ("score",)  # learned together, score_name among them
+    all_scores: tuple[str, ...] = ()  # learned together; empty: score_name alone
     score_range: tuple[float, float] = (0.0, 1.0)
     dataset: str | None = None
     origin: FeatureOrigin | None = None
@@ -58,6 +58,11 @@ class ModelInfo:
     calibration: dict[str, Any] | None = None  # by score: aqa.calibration.Calibration
     version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """What the model gives, in the order of its outputs; score_name is one of them."""
+        return self.all_scores or (self.score_name,)
 
 
 class ScoringModel(nn.Module):

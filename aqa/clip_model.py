@@ -39,7 +39,7 @@ class ClipModel(ScoringModel):
         self, config: ClipModelConfig, channels: int, info: ModelInfo | None = None
     ) -> None:
         super().__init__(config, channels, info)
-        scores, known = len(self.info.all_scores), self.info.training_videos or 0
+        scores, known = len(self.info.scores), self.info.training_videos or 0
         self.register_buffer("target_mean", torch.zeros(scores))
         self.register_buffer("target_std", torch.ones(scores))
         self.projection = ClipProjection(config, channels)
@@ -60,7 +60,7 @@ class ClipModel(ScoringModel):
     @property
     def selected(self) -> int:
         """Which of the scores that it learned this model gives."""
-        return self.info.all_scores.index(self.info.score_name)
+        return self.info.scores.index(self.info.score_name)
 
     def forward(
         self, features: Tensor, queries: None = None, lengths: Tensor | None = None
@@ -113,8 +113,8 @@ class ClipModel(ScoringModel):
 
     def for_score(self, name: str) -> ClipModel:
         """The same model, giving another of the scores that it learned."""
-        if name not in self.info.all_scores:
-            raise AqaError(f"score {name!r}: this model has {', '.join(self.info.all_scores)}")
+        if name not in self.info.scores:
+            raise AqaError(f"score {name!r}: this model has {', '.join(self.info.scores)}")
         other = copy.copy(self)
         other.info = replace(self.info, score_name=name)
         return other

@@ -12,11 +12,13 @@ import pytest
 import torch
 from click.testing import Result as CliResult
 
-from aqa import save_checkpoint
+from aqa import load_checkpoint, save_checkpoint
 from aqa.assessment import ModelInfo
 from aqa.build import build_model
+from aqa.calibration import Calibration
 from aqa.config import ClipModelConfig, PublishedModelConfig
 from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.videos import Videos
 from extractors import build_backbone
 from pipeline.score import clip_times
 
@@ -30,11 +32,22 @@ def mini_origin() -> FeatureOrigin:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """An untrained model of the demo's kind; scores from 0 to 50."""
+    """A model of the demo's kind whose networks are untrained; scores from 0 to 50."""
     torch.manual_seed(0)
-    config = ClipModelConfig(width=32, heads=2, feedforward=32, head_widths=(16, 8))
-    info = ModelInfo(score_name="total", score_range=(0.0, 50.0), origin=mini_origin())
-    return save_checkpoint(build_model(config, 48, info).eval(), tmp_path / "model.pt")
+    config = ClipModelConfig(members=2, hidden=16)
+    info = ModelInfo(
+        score_name="total",
+        score_range=(0.0, 50.0),
+        origin=mini_origin(),
+        training_videos=6,
+        clip_counts=(4, 9),
+    )
+    model = build_model(config, 48, info).eval()
+    rng = np.random.default_rng(1)
+    known = [rng.normal(size=(clips, 48)).astype(np.float32) for clips in range(4, 10)]
+    model.prepare(Videos(known, rng.random(6).tolist(), torch.device("cpu")))
+    model.remember([torch.from_numpy(clips) for clips in known])
+    return save_checkpoint(model, tmp_path / "model.pt")
 
 
 @pytest.fixture
@@ -161,9 +174,41 @@ def test_no_checkpoint(
 def test_nothing_trained_says_what_to_do(cli: Cli, features: Path) -> None:
     done = cli("score", features / "one.npy")
     assert done.exit_code == 2 and "aqa-pipeline train" in done.stderr
-    assert "ships no scorers" in done.stderr
-    done = cli("score", features / "one.npy", "--checkpoint", "fisv-pcs")
-    assert done.exit_code == 2 and "fisv-pcs: no such file" in done.stderr
+    assert "fisv-pcs, fisv-tes" in done.stderr
+    done = cli("score", features / "one.npy", "--checkpoint", "fisv")
+    assert done.exit_code == 2 and "fisv: no such file; shipped models are fisv-pcs" in done.stderr
+
+
+def test_a_calibrated_checkpoint_gives_an_interval(
+    cli: Cli, checkpoint: Path, features: Path
+) -> None:
+    model = load_checkpoint(checkpoint)
+    calibration = Calibration(0.9, 2.5, 40, 5, 0.9, 20.0)
+    model.info = replace(model.info, calibration={"total": calibration.to_dict()})
+    save_checkpoint(model, checkpoint)
+    asked = ("score", features / "two.npy", "--checkpoint", checkpoint)
+    (result,) = results_of(cli(*asked, "--json"))
+    low, high = result["interval"]
+    assert (low, high) == pytest.approx((result["score"] - 2.5, result["score"] + 2.5))
+    done = cli(*asked)
+    assert f"90 % between {low:.2f} and {high:.2f}" in done.stdout
+    assert "No interval" not in done.stdout
+
+
+def test_a_video_unlike_the_training_videos_is_said_to_be(
+    cli: Cli, checkpoint: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(2)
+    folder = FeatureFolder(tmp_path / "odd")
+    folder.write_origin(mini_origin(), {})
+    folder.save("long", rng.normal(size=(40, 48)), mini_origin(), {})
+    folder.save("far", rng.normal(size=(6, 48)) + 5, mini_origin(), {})
+    folder.save("usual", rng.normal(size=(6, 48)), mini_origin(), {})
+    done = cli("score", folder.folder, "--checkpoint", checkpoint, "--json")
+    remarks = {Path(r["video"]).stem: " ".join(r["remarks"]) for r in results_of(done)}
+    assert "40 clips, the training videos had 4 to 9" in remarks["long"]
+    assert "times as far" in remarks["far"] and "clips" not in remarks["far"]
+    assert "guess" not in remarks["usual"]
 
 
 def test_table_on_a_terminal(cli: Cli, checkpoint: Path, features: Path) -> None:
