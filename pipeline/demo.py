@@ -14,13 +14,16 @@ import numpy as np
 
 from aqa import (
     AqaDataset,
-    AssessmentModel,
+    ExperimentConfig,
+    ScoringModel,
     evaluate,
+    load_checkpoint,
     load_config,
     load_dataset,
     save_checkpoint,
-    train,
 )
+from aqa.calibration import FEWEST
+from aqa.experiment import attach_calibration, plan, run
 from aqa.files import write_json
 from pipeline.console import Console
 from pipeline.drawn_routines import ELEMENT_FRAMES, FPS, Routine, random_routine, write_video
@@ -32,6 +35,7 @@ from pipeline.report import moments, write_report
 from pipeline.score import Result, Scorer
 
 TRAINING, HELD_OUT, ELEMENTS = 64, 32, 8
+CALIBRATION_FOLDS = 4
 MARKER = ".aqa-demo"
 
 
@@ -128,23 +132,33 @@ def _prepare(folder: Path) -> None:
 
 
 def _train(
-    config, dataset: AqaDataset, folder: Path, seed: int, device: str, console: Console
-) -> AssessmentModel:
-    with console.progress("train", config.training.epochs, "epoch") as progress:
-        model = train(
-            config,
-            dataset,
-            seed=seed,
-            device=device,
-            on_epoch=lambda report: progress.advance(f"loss {report.losses['total']:.3f}"),
-            log_dir=folder / "tensorboard",
-        )
+    config: ExperimentConfig,
+    dataset: AqaDataset,
+    folder: Path,
+    seed: int,
+    device: str,
+    console: Console,
+) -> ScoringModel:
+    """On all training routines; and on parts of them, whose errors give the scorer its interval."""
+    options = {"seeds": [seed], "device": device}
+    (scorer,) = plan(config, dataset, folder / "runs", **options)
+    every = [scorer]
+    if len(dataset.train) >= FEWEST:
+        every += plan(config, dataset, folder / "runs", folds=CALIBRATION_FOLDS, **options)
+    with console.progress("train", len(every) * config.training.epochs, "epoch") as progress:
+        results = [
+            run(task, lambda report: progress.advance(f"loss {report.losses['total']:.3f}"))
+            for task in every
+        ]
+    if results[1:]:
+        attach_calibration(results[0].checkpoint, results[1:], dataset)
+    model = load_checkpoint(results[0].checkpoint)
     save_checkpoint(model, folder / "checkpoint.pt")
     return model
 
 
 def _clip_agreement(
-    model: AssessmentModel, dataset: AqaDataset, routines: dict[str, Routine]
+    model: ScoringModel, dataset: AqaDataset, routines: dict[str, Routine]
 ) -> float:
     """Spearman of clip scores and the elements' true points, mean over held-out routines."""
     from aqa.features import read_features
@@ -190,5 +204,5 @@ def _tell(
     )
     console.result(
         f"in {folder}: videos/, scores.csv, features/, checkpoint.pt, evaluation.json, score.json, "
-        "score.png, predicted-against-true.png, report.html, tensorboard/"
+        "score.png, predicted-against-true.png, report.html, runs/"
     )

@@ -49,7 +49,7 @@ def test_small_demo_twice(
     folder = tmp_path / "demo-run"
     for name in (
         "scores.csv", "checkpoint.pt", "evaluation.json", "score.json", "score.png",
-        "predicted-against-true.png", "report.html", "tensorboard", "features/provenance.json",
+        "predicted-against-true.png", "report.html", "runs", "features/provenance.json",
     ):  # fmt: skip
         assert (folder / name).exists(), name
     with av.open(str(folder / "videos/routine-000.mp4")) as video:
