@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from aqa.clip_model import ClipModel
 from aqa.errors import AqaError
+from aqa.files import write_atomically
 
 FOLDER = Path(__file__).resolve().parent / "models"
 SUFFIX = ".safetensors"
@@ -58,9 +59,9 @@ def save_compact(model: ClipModel, path: Path) -> None:
         "channels": model.channels,
         "info": asdict(replace(model.info, history=())),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     # One entry only: the order of several would not be the same every time.
-    save_file(state, path, metadata={_HEADER: json.dumps(about, sort_keys=True)})
+    content = save(state, metadata={_HEADER: json.dumps(about, sort_keys=True)})
+    write_atomically(path, lambda file: file.write(content))
 
 
 def read_header(path: Path) -> dict[str, Any]:
