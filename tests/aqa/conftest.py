@@ -32,7 +32,7 @@ def small_config() -> Callable[..., ExperimentConfig]:
 
     def make(recipe: str = "honest", model: dict | None = None, **training) -> ExperimentConfig:
         sizes = {"members": 2, "hidden": 8, "weight_hidden": 4, "contexts": [3]}
-        steps = {"epochs": 3, "batch_size": 8}
+        steps = {"epochs": 3, "batch_size": 8, "threads": 1}
         if recipe == "paper":
             sizes = {"width": 16, "feedforward": 16, "head_widths": [16, 8], "heads": 2}
             sizes |= {"query_count": 6, "clip_count": 6}

@@ -7,7 +7,7 @@ import torch
 
 from aqa import AqaError
 from aqa.config import load_config, parse_config
-from aqa.datasets import Example, load_dataset
+from aqa.datasets import AqaDataset, Example, load_dataset
 from aqa.evaluation import bootstrap_interval, evaluate
 from aqa.training import train
 from aqa.videos import Videos
@@ -233,3 +233,24 @@ def test_real_features_train(shared):
     model = train(config, small)
     assert evaluate(model, small.train).spearman > 0.6
     assert evaluate(model, small.test).mean_absolute_error < 6
+
+
+@pytest.mark.parametrize(
+    ("name", "clips"), [("logo", (48, 48)), ("rg-ball", (60, 80)), ("own", (5, 12))]
+)
+def test_the_default_model_fits_other_data_sets(tmp_path, name, clips):
+    """Their sizes on synthetic features: that it runs and learns, not how good it is."""
+    rng = np.random.default_rng(0)
+    examples = []
+    for number in range(40):
+        quality = rng.uniform(0, 1)
+        features = rng.normal(size=(int(rng.integers(clips[0], clips[1] + 1)), 64))
+        path = tmp_path / f"{number}.npy"
+        np.save(path, (features + 3 * quality * np.linspace(-1, 1, 64)).astype(np.float32))
+        examples.append(Example(str(number), 20 * quality, path))
+    config = load_config(name, ["training.epochs=4"])
+    dataset = AqaDataset(name, "total", (0.0, 25.0), tuple(examples[:30]), tuple(examples[30:]))
+    model = train(config, dataset)
+    assert evaluate(model, dataset.test).spearman > 0.8
+    assessment = model.assess(np.load(examples[0].features_path))
+    assert clips[0] <= len(assessment.clip_weights) <= clips[1] and assessment.aligned
