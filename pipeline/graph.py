@@ -21,9 +21,10 @@ from pipeline.stages import ExtractionSpec, FeatureExtractor, Row, decode_batche
 # About one batch per block, so that several workers share even one video.
 BLOCK_BYTES = 8 * 2**20
 MAX_INPUT_BLOCKS = 1000
-# Halves: with one backbone actor per core there is still room for decode tasks, on every node. An
+# Not the same for both, or Ray fuses them into one stage that does not overlap. At most a core
+# together: with one backbone actor per core there is still room for decode tasks, on every node. An
 # actor's part that left less than a decode task's would starve it, and the run would wait for ever.
-DECODE_CPUS = 0.5
+DECODE_CPUS = 0.4
 CPU_ACTOR_CPUS = 0.5
 
 
