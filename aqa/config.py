@@ -171,7 +171,7 @@ class HonestTraining(_Section):
     score_loss: NotNegative = 1.0  # squared error in variances of the training scores
     correlation_loss: NotNegative = 0.5  # 1 - Pearson's correlation within the batch
     attention_loss: NotNegative = 1.0  # model.kind published has one
-    view_clips: Count = 34  # about as many clips of a video, evenly spread, are seen in a step
+    view_clips: Count = 34  # clips of a video, evenly spread, that a step sees (about)
     input_noise: NotNegative = 0.2  # deviation of what is added to the networks' inputs
 
 

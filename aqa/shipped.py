@@ -45,7 +45,7 @@ def shipped_models() -> dict[str, ShippedModel]:
         for score in about["info"]["all_scores"]:
             name = f"{path.stem}-{score}"
             found[name] = ShippedModel(name, path, score, about)
-    return found
+    return dict(sorted(found.items()))
 
 
 def save_compact(model: ClipModel, path: Path) -> None:

@@ -94,7 +94,7 @@ class Videos:
     def batch(self, indices: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:
         """Videos from end to end, zero-padded to the longest: features [B, T, C], lengths [B].
 
-        With a stride every so manieth clip, from a random one of the first on.
+        With a stride only every ``stride``-th clip, starting at random among the first ones.
         """
         lengths = self.lengths[indices]
         phases = torch.zeros_like(lengths)

@@ -180,7 +180,7 @@ def test_batches_hold_whole_videos_and_zeros():
     assert batch[:, :, 0].tolist() == [[1, 0, 0, 0], [4, 4, 4, 4]]
 
 
-def test_a_view_is_every_so_manieth_clip_from_a_random_one_on():
+def test_a_view_is_every_third_clip_from_a_random_one_on():
     features = [np.arange(n, dtype=np.float32)[:, None] + 1 for n in (2, 7)]
     videos = Videos(features, [0.1, 0.2], CPU)
     torch.manual_seed(0)
