@@ -66,7 +66,11 @@ ROWS = (
     Row("mean", "the mean training score", ("model.kind=mean",)),
     Row("ridge", "ridge regression, 4 segment means", ("model.kind=ridge",)),
     Row("kernel-ridge", "kernel ridge regression, 4 segment means", ("model.kind=kernel-ridge",)),
-    Row("published-256-honest", "paper's structure, 256 wide, honest recipe, not tuned", HONEST_256),
+    Row(
+        "published-256-honest",
+        "paper's structure, 256 wide, honest recipe, not tuned",
+        HONEST_256,
+    ),
     Row(
         "published-256-paper",
         "paper's structure, 256 wide, paper recipe, 60 epochs",
