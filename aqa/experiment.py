@@ -180,25 +180,36 @@ def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
     return result
 
 
+def on_score(results: Sequence[RunResult], score: str, dataset: AqaDataset) -> list[RunResult]:
+    """The same trained models, evaluated on one of the scores that they learned together; their
+    held-out videos are training videos of ``dataset``."""
+    place = dataset.all_scores.index(score)
+    by_id = {e.id: replace(e, score=e.scores[place]) for e in dataset.train}
+    return [
+        replace(
+            result,
+            evaluation=evaluate(
+                load_checkpoint(result.checkpoint).for_score(score),
+                [by_id[name] for name in result.evaluation.ids],
+            ),
+        )
+        for result in results
+    ]
+
+
 def attach_calibration(
     checkpoint: Path, results: Sequence[RunResult], dataset: AqaDataset
 ) -> dict[str, Calibration]:
     """Write into a checkpoint what models of the same kind got wrong on the folds that they had
     not seen (``results`` of a cross-validation on ``dataset.train``), for each of its scores."""
     model = load_checkpoint(checkpoint)
-    by_id = {example.id: example for example in dataset.train}
-    folds: dict[str, list[tuple[Sequence[float], Sequence[float]]]] = {}
-    for result in results:
-        examples = [by_id[name] for name in result.evaluation.ids]
-        fold_model = load_checkpoint(result.checkpoint)
-        for place, name in enumerate(dataset.all_scores):
-            if name == model.info.score_name:
-                predicted = result.evaluation.predicted
-            else:
-                predicted = evaluate(fold_model.for_score(name), examples).predicted
-            true = [example.scores[place] for example in examples]
-            folds.setdefault(name, []).append((predicted, true))
-    calibrations = {name: calibrate(parts) for name, parts in folds.items()}
+    calibrations = {}
+    for name in dataset.all_scores:
+        of_score = results
+        if name != model.info.score_name:
+            of_score = on_score(results, name, dataset)
+        folds = [(result.evaluation.predicted, result.evaluation.true) for result in of_score]
+        calibrations[name] = calibrate(folds)
     content = {name: calibration.to_dict() for name, calibration in calibrations.items()}
     model.info = replace(model.info, calibration=content)
     save_checkpoint(model, checkpoint)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aqa import AqaDataset, evaluate, load_checkpoint, load_config, load_dataset
-from aqa.experiment import METRICS, RunResult, attach_calibration, plan, summarise
+from aqa import load_checkpoint, load_config, load_dataset
+from aqa.experiment import METRICS, RunResult, attach_calibration, on_score, plan, summarise
 from aqa.shipped import FOLDER, SUFFIX, save_compact
 from pipeline.console import Console
 from pipeline.ray_session import RayOptions
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     attach_calibration(whole.checkpoint, held_out, dataset)
     model = load_checkpoint(whole.checkpoint)
     figures = {
-        score: _held_out(_on_score(held_out, score, dataset), options.folds)
+        score: _held_out(on_score(held_out, score, dataset), options.folds)
         for score in dataset.all_scores
     }
     # The config is the package's own; what lies where on this machine is nobody's business.
@@ -49,22 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for score, entry in figures.items():
         console.result(f"{NAME}-{score}: {entry}")
     console.result(f"{options.output}: {options.output.stat().st_size / 2**20:.2f} MiB")
-
-
-def _on_score(results: Sequence[RunResult], score: str, dataset: AqaDataset) -> list[RunResult]:
-    """The same models, evaluated on one of the scores that they learned together."""
-    place = dataset.all_scores.index(score)
-    of_score = {e.id: replace(e, score=e.scores[place]) for e in dataset.train}
-    return [
-        replace(
-            result,
-            evaluation=evaluate(
-                load_checkpoint(result.checkpoint).for_score(score),
-                [of_score[name] for name in result.evaluation.ids],
-            ),
-        )
-        for result in results
-    ]
 
 
 def _held_out(results: Sequence[RunResult], folds: Path) -> dict[str, Any]:

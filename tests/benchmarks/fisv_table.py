@@ -12,15 +12,14 @@ from __future__ import annotations
 import argparse
 import csv
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from aqa import evaluate, load_checkpoint, load_config, load_dataset
+from aqa import load_config, load_dataset
 from aqa.datasets import AqaDataset
-from aqa.experiment import RunResult, Table, plan, run, summarise
+from aqa.experiment import RunResult, Table, on_score, plan, run, summarise
 from aqa.loop import EpochReport
 
 SCORES = ("tes", "pcs")
@@ -132,24 +131,9 @@ def run_row(
         results = [run(task, on_epoch=lambda report: show(row, report)) for task in kept]
         done.append((score, results))
     if row.joint:
-        done += [(score, other_score(done[0][1], score, data_root)) for score in row.scores[:-1]]
+        results = done[0][1]
+        done += [(score, on_score(results, score, dataset)) for score in row.scores[:-1]]
     return done
-
-
-def other_score(results: Sequence[RunResult], score: str, data_root: Path) -> list[RunResult]:
-    """The same trained models, evaluated on another of the scores that they learned."""
-    dataset = load_dataset(load_config(f"fisv-{score}"), data_root)
-    by_id = {example.id: example for example in dataset.train}
-    return [
-        replace(
-            result,
-            evaluation=evaluate(
-                load_checkpoint(result.checkpoint).for_score(score),
-                [by_id[name] for name in result.evaluation.ids],
-            ),
-        )
-        for result in results
-    ]
 
 
 def second_folds(dataset: AqaDataset, path: Path) -> Path:
