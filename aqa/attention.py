@@ -30,7 +30,8 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """[B, Q, d], [B, T, d], [B, T, d]; mask bool [B, T], True at real clips -> [B, Q, d]."""
+        """[B, Q, d], [B, T, d], [B, T, d]; mask bool [B, T], True at real clips -> float32
+        [B, Q, d]."""
         q, k, v = (
             tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for tokens in self._project(query, key, value)
@@ -43,7 +44,7 @@ class Attention(nn.Module):
             attended = DropoutAttention.apply(q, k, v, allowed, rate, seed)
         else:
             attended = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed, dropout_p=rate)
-        return self.out_proj(attended.transpose(1, 2).flatten(2))
+        return self.out_proj(attended.transpose(1, 2).flatten(2)).float()
 
     def _project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
         """Projected query, key and value; what has the same input goes through one product."""
@@ -65,7 +66,8 @@ class DropoutAttention(torch.autograd.Function):
     """softmax(q k^T / sqrt(h)) with dropout, times v, one video at a time, on the CPU.
 
     As in FlashAttention (arXiv 2205.14135) the backward pass computes the weights again instead
-    of keeping them, and draws the same dropout again from its seed.
+    of keeping them, and draws the same dropout again from its seed. The products are of the type
+    of q, k and v; the softmax and its gradient are in float32.
     """
 
     @staticmethod
@@ -86,7 +88,7 @@ class DropoutAttention(torch.autograd.Function):
         for video in range(len(q)):
             weights = _weights(q[video], k[video], None if allowed is None else allowed[video])
             weights *= kept(weights.shape, rate, generator)
-            attended[video] = weights @ v[video]
+            attended[video] = weights.to(v.dtype) @ v[video]
         return attended
 
     @staticmethod
@@ -100,19 +102,19 @@ class DropoutAttention(torch.autograd.Function):
         for video in range(len(q)):
             weights = _weights(q[video], k[video], None if allowed is None else allowed[video])
             drop = kept(weights.shape, ctx.rate, generator)
-            grad_v[video] = (weights * drop).transpose(-1, -2) @ grad[video]
-            grad_weights = (grad[video] @ v[video].transpose(-1, -2)).mul_(drop)
+            grad_v[video] = (weights * drop).to(v.dtype).transpose(-1, -2) @ grad[video]
+            grad_weights = (grad[video] @ v[video].transpose(-1, -2)).float().mul_(drop)
             # The gradient of softmax: p * (g - sum(p * g)).
             inner = (weights * grad_weights).sum(-1, keepdim=True)
-            grad_logits = grad_weights.sub_(inner).mul_(weights).mul_(scale)
+            grad_logits = grad_weights.sub_(inner).mul_(weights).mul_(scale).to(q.dtype)
             grad_q[video] = grad_logits @ k[video]
             grad_k[video] = grad_logits.transpose(-1, -2) @ q[video]
         return grad_q, grad_k, grad_v, None, None, None
 
 
 def _weights(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
-    """Attention weights of one video [heads, Q, T], small enough to stay in the cache."""
-    logits = q @ k.transpose(-1, -2)
+    """Attention weights of one video, float32 [heads, Q, T], small enough to stay in the cache."""
+    logits = (q @ k.transpose(-1, -2)).float()
     logits *= 1.0 / math.sqrt(q.shape[-1])
     if allowed is not None:
         logits.masked_fill_(~allowed, float("-inf"))

@@ -38,6 +38,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 OddCount = Annotated[int, Field(ge=1, strict=True), AfterValidator(_odd)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Precision = Literal["float32", "bf16"]
 
 
 class _Section(BaseModel):
@@ -161,6 +162,7 @@ class HonestTraining(_Section):
 
     recipe: Literal["honest"] = "honest"
     threads: Count = 1  # CPU threads: their number is part of what decides the weights
+    precision: Precision = "float32"  # of the matrix products in training; scoring is in float32
     epochs: Count = 30
     batch_size: Count = 32
     learning_rate: Positive = 2e-3
@@ -180,6 +182,7 @@ class PaperTraining(_Section):
 
     recipe: Literal["paper"] = "paper"
     threads: Count = 2
+    precision: Precision = "float32"
     epochs: Count = 1000
     batch_size: Count = 32
     learning_rate: Positive = 1e-4

@@ -20,8 +20,8 @@ class MemberLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """[M, n, inputs] -> [M, n, outputs]."""
-        return torch.baddbmm(self.bias, rows, self.weight)
+        """[M, n, inputs] -> float32 [M, n, outputs]."""
+        return torch.baddbmm(self.bias, rows, self.weight).float()
 
 
 class MemberNorm(nn.Module):

@@ -14,6 +14,7 @@ from aqa.assessment import ScoringModel
 from aqa.config import ExperimentConfig, HonestTraining
 from aqa.datasets import AqaDataset
 from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
+from aqa.precision import check_precision, products_in
 from aqa.snapshot import Snapshot
 
 
@@ -27,6 +28,7 @@ def train_honest(
     """Closed-form parts first (``model.prepare``), then the networks by gradient descent."""
     recipe = config.training
     assert isinstance(recipe, HonestTraining)
+    check_precision(recipe.precision, device)
     model, videos = start(config, dataset, device)
     inputs = model.prepare(videos)
     optimizer = torch.optim.AdamW(_parameter_groups(model, recipe), lr=recipe.learning_rate)
@@ -50,7 +52,9 @@ def train_honest(
             batch, lengths = inputs.batch(indices, stride)
             if recipe.input_noise:
                 batch = batch + recipe.input_noise * torch.randn_like(batch)
-            losses = model.training_losses(batch, lengths, inputs.joint_targets[indices], recipe)
+            targets = inputs.joint_targets[indices]
+            with products_in(recipe.precision, device):
+                losses = model.training_losses(batch, lengths, targets, recipe)
             optimizer.zero_grad()
             torch.stack(list(losses.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)

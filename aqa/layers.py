@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from aqa.attention import Attention
 from aqa.dropout import Dropout
+from aqa.precision import full_precision
 
 
 def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -133,7 +134,15 @@ class WeightScoreHead(nn.Module):
 
     def forward(self, decoded: Tensor) -> tuple[Tensor, Tensor]:
         """[B, Q, d] -> clip scores, clip weights [B, Q]."""
-        return self.score(decoded).squeeze(-1), self.weight(decoded).squeeze(-1).softmax(dim=-1)
+        score, weight = (self._last_in_full(mlp, decoded) for mlp in (self.score, self.weight))
+        return score, weight.softmax(dim=-1)
+
+    @staticmethod
+    def _last_in_full(mlp: nn.Sequential, rows: Tensor) -> Tensor:
+        """[B, Q, d] -> [B, Q]: the result of a bfloat16 product would be too coarse for a score."""
+        hidden = mlp[:-1](rows)
+        with full_precision(rows.device):
+            return mlp[-1](hidden.float()).squeeze(-1)
 
 
 def attention_consistency(selfs: Tensor, crosses: Tensor) -> Tensor:
@@ -142,10 +151,11 @@ def attention_consistency(selfs: Tensor, crosses: Tensor) -> Tensor:
     KL(softmax(C C^T / d) || softmax(S S^T / d)), summed over layers and queries, in float32.
     """
     width = selfs.shape[-1]
-    own, crossed = (
-        ((outputs.float() @ outputs.float().transpose(-1, -2)) / width).log_softmax(-1)
-        for outputs in (selfs, crosses)
-    )  # [layers, B, Q, Q]
+    with full_precision(selfs.device):
+        own, crossed = (
+            ((outputs.float() @ outputs.float().transpose(-1, -2)) / width).log_softmax(-1)
+            for outputs in (selfs, crosses)
+        )  # [layers, B, Q, Q]
     # Both as logarithms: the gradient through a probability that has become 0 would be nan.
     divergence = F.kl_div(own, crossed, reduction="none", log_target=True)
     return divergence.sum(dim=(0, 2, 3))

@@ -19,6 +19,7 @@ from aqa.datasets import AqaDataset
 from aqa.errors import AqaError
 from aqa.loop import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.losses import paper_losses
+from aqa.precision import check_precision, products_in
 from aqa.published import PublishedModel
 from aqa.snapshot import Snapshot
 from aqa.videos import Videos
@@ -45,7 +46,9 @@ def paper_step(
 ) -> dict[str, Tensor]:
     """Step number ``step`` (from 1) on features [B, T, C] and targets [B] -> its named losses."""
     features, targets = batch
-    losses = paper_losses(model(features), targets, recipe)
+    with products_in(recipe.precision, features.device):
+        output = model(features)
+    losses = paper_losses(output, targets, recipe)
     for group in optimizer.param_groups:
         group["lr"] = paper_rate(recipe, step)
     optimizer.zero_grad()
@@ -64,6 +67,7 @@ def train_paper(
     """Train on ``dataset.train`` and keep the epoch with the best Spearman on ``dataset.test``."""
     recipe = config.training
     assert isinstance(recipe, PaperTraining)
+    check_precision(recipe.precision, device)
     if len(dataset.test) < 2:
         raise AqaError(
             "training.recipe paper chooses its epoch on the evaluation split: "

@@ -71,6 +71,7 @@ COMMENTS = {
     "model.regularisation": "ridge strength: higher is smoother",
     "training.recipe": "paper chooses its epoch on the evaluation split, and says so",
     "training.threads": "CPU threads of one training; their number changes the last digits",
+    "training.precision": "of the matrix products; bf16 pays on wide models, scoring is float32",
     "training.epochs": "passes over the training videos",
     "training.batch_size": "videos a step",
     "training.learning_rate": "the highest, after the warm-up; lower it if training diverges",
