@@ -2,19 +2,25 @@
 
 A feature file is ``<folder>/<video id>.npy``, float32 ``[clips, channels]`` in time order (float16
 is read too). Beside it stand ``<folder>/provenance.json`` (origin and library versions) and
-``<folder>/provenance/<video id>.json`` (origin and source of that video).
+``<folder>/provenance/<video id>.json`` (origin and source of that video). The folder may lie on
+another file system (:mod:`aqa.storage`).
 """
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from aqa.errors import AqaError
 from aqa.files import read_json, write_atomically, write_json
+from aqa.storage import Place, RemotePath, as_place
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -61,15 +67,15 @@ class FeatureOrigin:
         return cls(texts[0], texts[1], digest, texts[2])
 
 
-def read_features(path: str | Path, channels: int | None = None) -> np.ndarray:
+def read_features(path: str | Place, channels: int | None = None) -> np.ndarray:
     """Read one feature file -> float32 [clips, channels].
 
     AqaError names the file if it is missing, not npy, not 2-D numbers, empty, holds NaN or
     infinity, or is not ``channels`` wide.
     """
-    path = Path(path)
+    path = as_place(path)
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             stored = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise AqaError(f"{path}: no such feature file") from None
@@ -101,24 +107,33 @@ def _array_problem(stored: np.ndarray, channels: int | None = None) -> str | Non
 class FeatureFolder:
     """The feature files of one extraction. Ids may contain "/" (files in subfolders)."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.folder = Path(path)
+    def __init__(self, place: str | Place) -> None:
+        self.folder = as_place(place)
 
     def ids(self) -> list[str]:
-        """Ids of the feature files that are there, sorted."""
-        found = (path.relative_to(self.folder) for path in self.folder.rglob("*.npy"))
+        """Ids of the feature files that are there, sorted. One listing, wherever they lie."""
+        if isinstance(self.folder, RemotePath):
+            start = len(self.folder.key) + 1 if self.folder.key else 0
+            names = (PurePosixPath(info.path.key[start:]) for info in self.folder.files())
+            found = (name for name in names if name.suffix == ".npy")
+        else:
+            found = (path.relative_to(self.folder) for path in self.folder.rglob("*.npy"))
         return sorted(
             path.with_suffix("").as_posix() for path in found if not path.name.startswith(".")
         )
 
-    def path(self, video_id: str) -> Path:
+    def exists(self, video_id: str) -> bool:
+        """Whether its feature file is there, of whatever origin."""
+        return self.path(video_id).exists()
+
+    def path(self, video_id: str) -> Place:
         parts = PurePosixPath(video_id).parts
         if not parts or video_id.startswith("/") or ".." in parts:
             raise AqaError(f"{video_id!r} cannot be the id of a video in {self.folder}")
         # Not with_suffix: an id may contain a dot.
         return self.folder / f"{video_id}.npy"
 
-    def _record_path(self, video_id: str) -> Path:
+    def _record_path(self, video_id: str) -> Place:
         self.path(video_id)
         return self.folder / "provenance" / f"{video_id}.json"
 
@@ -140,7 +155,7 @@ class FeatureFolder:
 
     def save(
         self, video_id: str, features: np.ndarray, origin: FeatureOrigin, record: dict[str, Any]
-    ) -> Path:
+    ) -> Place:
         """Write record and features [clips, channels]; the npy, the sign of completion, last."""
         features = np.ascontiguousarray(features, dtype=np.float32)
         path = self.path(video_id)
@@ -171,13 +186,14 @@ class FeatureFolder:
             if record is None:
                 return "features of unknown origin"
             differences = FeatureOrigin.from_dict(record.get("origin", {})).differences(origin)
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            with path.open("rb") as file:
+                shape, dtype = _header(file)
         except (AqaError, OSError, ValueError, EOFError) as error:
             return f"cannot be read: {error}"
         if differences:
             return f"features of another origin ({'; '.join(differences)})"
-        if _array_problem(stored) or list(stored.shape) != record.get("shape"):
-            return f"features have shape {list(stored.shape)}, recorded {record.get('shape')}"
+        if dtype.kind != "f" or list(shape) != record.get("shape"):
+            return f"features have shape {list(shape)}, recorded {record.get('shape')}"
         if source is not None and record.get("source") != source:
             return "the source file has changed"
         return None
@@ -186,3 +202,27 @@ class FeatureFolder:
         self, video_id: str, origin: FeatureOrigin, source: dict[str, Any] | None = None
     ) -> bool:
         return self.reason_to_redo(video_id, origin, source) is None
+
+    def sweep(self) -> int:
+        """Removes what killed writers left, and says how many files; only while nobody writes."""
+        if isinstance(self.folder, RemotePath):
+            left = [info.path for info in self.folder.files()]
+        else:
+            left = list(self.folder.rglob(".*.tmp"))
+        left = [path for path in left if _TEMPORARY.fullmatch(path.name)]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+
+def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type of an npy file that is as long as it says; the data are not read."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0
+    if version != (1, 0):
+        read = np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    expected = file.tell() + math.prod(shape) * dtype.itemsize
+    if (length := file.seek(0, 2)) != expected:
+        raise ValueError(f"{length} bytes, expected {expected}")
+    return shape, dtype

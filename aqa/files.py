@@ -8,14 +8,20 @@ import math
 import os
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from aqa.errors import AqaError
+from aqa.storage import Place, RemotePath
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Call ``write`` on a temporary file beside ``path``, sync it, rename it to ``path``."""
+def write_atomically(path: Place, write: Callable[[BinaryIO], object]) -> None:
+    """Call ``write`` on a temporary file beside ``path``, sync it, rename it to ``path``.
+
+    On another file system the content appears in that one's own way, as a whole too.
+    """
+    if isinstance(path, RemotePath):
+        path.write_whole(write)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -29,7 +35,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Place, content: Any) -> None:
     """Strict JSON: a nan (a correlation of one video, say) is written as null."""
     text = json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
@@ -43,7 +49,7 @@ def _strict(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Place) -> dict[str, Any]:
     """The object in a JSON file; AqaError if it holds anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -68,14 +68,18 @@ def extract(
     ] = None,
     data_root: DataRoot = None,
     videos: Annotated[
-        list[Path] | None,
-        typer.Option(help="Your own footage: a file or folder; may be given several times."),
+        list[str] | None,
+        typer.Option(
+            help="Your own footage: a file, a folder, or a list (.txt, .lst, .csv) of them, here "
+            "or at s3://...; may be given several times."
+        ),
     ] = None,
     more_videos: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH]...", help="More paths after --videos.")
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="More paths after --videos.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Feature folder. Default: features/DATASET.")
+        str | None,
+        typer.Option(help="Feature folder, here or at s3://... Default: features/DATASET."),
     ] = None,
     backbone: Backbone = None,
     weights: Weights = None,
@@ -112,7 +116,10 @@ def extract(
       aqa-pipeline extract --dataset logo --data-root /data
 
       aqa-pipeline extract --videos my_videos/ --backbone swin3d_t --weights random
+
+      aqa-pipeline extract --videos list.csv --output s3://bucket/features
     """
+    from aqa.storage import RemotePath, as_place
     from pipeline.extract import DATASET_PROTOCOLS, make_spec
     from pipeline.extract import extract as run
     from pipeline.inputs import collect, raw_dataset
@@ -137,31 +144,32 @@ def extract(
         device=chosen_device(device, settings),
         reader=reader,
     )
-    output = output or settings.features / (dataset or "videos")
+    folder = as_place(output) if output else settings.features / (dataset or "videos")
     if not found:
         show_failures(console, failures)
         return 1
-    require_writable(output)
-    console.note(f"{counted(len(found), 'video')} to {output}: {_describe(spec)}, on {spec.device}")
+    if isinstance(folder, Path):
+        require_writable(folder)
+    console.note(f"{counted(len(found), 'video')} to {folder}: {_describe(spec)}, on {spec.device}")
     outcome = run(
         found,
         spec,
-        output,
+        folder,
         console,
         ray_options=RayOptions(ray_address, workers or settings.workers),
         overwrite=overwrite,
     )
     failures += outcome.failures
     if outcome.written or outcome.skipped:
+        remote = isinstance(folder, RemotePath)
+        kept = folder.address_to_keep if remote else str(folder.resolve())
         RunFolder(settings.runs).remember(
-            LastExtraction(
-                dataset, str(output.resolve()), str(root.resolve()) if root else None, now()
-            )
+            LastExtraction(dataset, kept, str(root.resolve()) if root else None, now())
         )
     show_failures(console, failures)
     console.result(
         f"{len(outcome.written)} extracted, {len(outcome.skipped)} complete before, "
-        f"{len(failures)} failed: {output}"
+        f"{len(failures)} failed: {folder}"
     )
     return 1 if failures else 0
 

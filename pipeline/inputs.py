@@ -1,18 +1,22 @@
 """Which videos a command works on, and the id under which each one's features are kept.
 
-The id of a file named on the command line is its name without the extension; the id of a file
-found in a folder is its path below that folder, also without the extension.
+The id of a file named on the command line or in a list is its name without the extension; the id of
+a file found in a folder is its path below that folder, also without the extension.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from aqa.errors import AqaError
+from aqa.storage import Info, Place, RemotePath, as_place, look
 from pipeline.errors import Failure, UsageError
+from pipeline.video_lists import Entry, is_list, read_list
 
 VIDEO_SUFFIXES = frozenset(
     [
@@ -45,36 +49,92 @@ RAW_FOLDERS = {
 
 @dataclass(frozen=True)
 class Video:
-    """One routine: a video file or a folder of frames."""
+    """One routine: a video file or a folder of frames, on this machine or another file system."""
 
     id: str
-    path: Path
+    path: Place
+
+    @classmethod
+    def at(cls, video_id: str, place: str) -> Video:
+        """The inverse of ``place``."""
+        return cls(video_id, as_place(place))
+
+    @property
+    def place(self) -> str:
+        """Its path for a worker, whose working directory is not ours; of a remote one with
+        everything that opens it, credentials included. ``str(video.path)`` is for people."""
+        path = self.path
+        return path.address if isinstance(path, RemotePath) else str(path.absolute())
 
 
 def collect(
-    paths: Sequence[Path], suffixes: frozenset[str] = VIDEO_SUFFIXES
+    paths: Sequence[str | Place], suffixes: frozenset[str] = VIDEO_SUFFIXES
 ) -> tuple[list[Video], list[Failure]]:
-    """Videos under ``paths`` (files, folders of videos, folders of frames), sorted within a folder.
+    """Videos under ``paths``: files, folders of videos or frames, lists of such, URIs of them.
 
-    A path that is missing, or a folder that holds nothing of use, is a Failure; the others go on.
-    Raises UsageError where two inputs would get the same id.
+    They are sorted within a folder. A path that is missing, a folder that holds nothing of use and
+    a list that cannot be read is a Failure; the others go on. Raises UsageError where two inputs
+    would get the same id.
     """
     videos: list[Video] = []
-    failures: list[Failure] = []
-    for path in paths:
-        if path.is_dir():
-            found = list(_in_folder(path, suffixes))
-            videos += found
-            if not found:
-                failures.append(
-                    Failure(str(path), f"{path}: no video and no frames in this folder")
-                )
-        elif path.exists():
-            videos.append(Video(path.stem, path))
-        else:
-            failures.append(Failure(str(path), f"{path}: no such file or folder"))
+    entries, failures = _entries([as_place(path) for path in paths])
+    kinds = _kinds([entry.path for entry in entries])
+    for entry, kind in zip(entries, kinds, strict=True):
+        found, problem = _at_entry(entry, kind, suffixes)
+        videos += found
+        if problem:
+            failures.append(Failure(str(entry.path), f"{entry.where}{entry.path}: {problem}"))
     _refuse_same_ids(videos)
     return videos, failures
+
+
+def _entries(paths: Sequence[Place]) -> tuple[list[Entry], list[Failure]]:
+    """The paths with every list replaced by what it names, and the lists that cannot be read."""
+    entries: list[Entry] = []
+    failures: list[Failure] = []
+    for path in paths:
+        if not is_list(path):
+            entries.append(Entry(path))
+            continue
+        try:
+            listed, problems = read_list(path)
+        except AqaError as error:
+            listed, problems = [], [Failure(str(path), str(error))]
+        entries += listed
+        failures += problems
+    return entries, failures
+
+
+def _kinds(paths: Sequence[Place]) -> list[str | None]:
+    """``file``, ``folder`` or None of each; remote ones are asked for together."""
+    remote = [path for path in paths if isinstance(path, RemotePath)]
+    infos = iter(look(remote))
+
+    def kind(path: Place) -> str | None:
+        if isinstance(path, RemotePath):
+            info = next(infos)
+            return info.kind if info else None
+        return "folder" if path.is_dir() else "file" if path.exists() else None
+
+    return [kind(path) for path in paths]
+
+
+def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple[list[Video], str]:
+    """The videos at one entry, and what is wrong with it."""
+    if kind is None:
+        return [], "no such file or folder"
+    if kind == "file":
+        if entry.where and is_list(entry.path):
+            return [], "a list inside a list"
+        return [Video(entry.id or entry.path.stem, entry.path)], ""
+    found = list(_in_folder(entry.path, suffixes))
+    if not found:
+        return [], "no video and no frames in this folder"
+    if entry.id is None:
+        return found, ""
+    if len(found) > 1:
+        return [], f"id {entry.id!r} for a folder of {len(found)} videos"
+    return [replace(found[0], id=entry.id)], ""
 
 
 def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> list[Video]:
@@ -102,40 +162,64 @@ def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> 
     return videos
 
 
-def source_stamp(path: Path) -> dict[str, Any]:
+def source_stamp(path: Place) -> dict[str, Any]:
     """What tells that a source changed: its size in bytes and its latest change."""
-    if path.is_dir():
-        stats = [
-            entry.stat() for entry in os.scandir(path) if _suffix(entry.name) in IMAGE_SUFFIXES
-        ]
+    if isinstance(path, RemotePath):
+        info = path.info()
+        infos = frames_in(path) if info and info.kind == "folder" else [info] if info else []
+        where, stats = str(path), [(info.size, info.mtime_ns) for info in infos]
         if not stats:
-            return {"path": str(path.absolute()), "size": 0, "mtime_ns": 0}
+            raise AqaError(f"{path}: no such file, and no frames in a folder of this name")
     else:
-        stats = [path.stat()]
+        files = [path]
+        if path.is_dir():
+            files = [entry for entry in os.scandir(path) if _suffix(entry.name) in IMAGE_SUFFIXES]
+        found = [file.stat() for file in files]
+        where, stats = str(path.absolute()), [(stat.st_size, stat.st_mtime_ns) for stat in found]
     return {
-        "path": str(path.absolute()),
-        "size": sum(stat.st_size for stat in stats),
-        "mtime_ns": max(stat.st_mtime_ns for stat in stats),
+        "path": where,
+        "size": sum(size for size, _ in stats),
+        "mtime_ns": max((mtime_ns for _, mtime_ns in stats), default=0),
     }
 
 
-def _in_folder(folder: Path, suffixes: frozenset[str]) -> Iterable[Video]:
-    for place, names, files in os.walk(folder):
-        names[:] = sorted(name for name in names if not name.startswith("."))
-        here = Path(place)
-        below = here.relative_to(folder)
+def frames_in(folder: RemotePath) -> list[Info]:
+    """The images of a folder of frames, not those of folders in it."""
+    files = folder.files(recursive=False)
+    return [info for info in files if _suffix(info.path.name) in IMAGE_SUFFIXES]
+
+
+def _in_folder(folder: Place, suffixes: frozenset[str]) -> Iterator[Video]:
+    for below, names in _walk(folder):
+        here = folder / below.as_posix()
         videos = sorted(
-            (name for name in files if _suffix(name) in suffixes and not name.startswith(".")),
+            (name for name in names if _suffix(name) in suffixes and not name.startswith(".")),
             key=lambda name: _natural(Path(name)),
         )
         for name in videos:
             yield Video((below / name).with_suffix("").as_posix(), here / name)
-        if not videos and any(_suffix(name) in IMAGE_SUFFIXES for name in files):
-            yield Video(folder.name if here == folder else below.as_posix(), here)
+        if not videos and any(_suffix(name) in IMAGE_SUFFIXES for name in names):
+            at_top = below == PurePosixPath()
+            yield Video(folder.absolute().name if at_top else below.as_posix(), here)
+
+
+def _walk(folder: Place) -> Iterator[tuple[PurePosixPath, list[str]]]:
+    """Every folder that is not hidden, as its path below ``folder``, with its files' names."""
+    if isinstance(folder, RemotePath):
+        names = defaultdict(list)
+        for info in folder.files():
+            below = PurePosixPath(info.path.key).relative_to(folder.key)
+            names[below.parent].append(below.name)
+        shown = [here for here in names if not any(part[0] == "." for part in here.parts)]
+        yield from ((here, names[here]) for here in sorted(shown, key=lambda here: here.parts))
+        return
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield PurePosixPath(Path(place).relative_to(folder).as_posix()), files
 
 
 def _refuse_same_ids(videos: Sequence[Video]) -> None:
-    seen: dict[str, Path] = {}
+    seen: dict[str, Place] = {}
     for video in videos:
         if video.id in seen:
             raise UsageError(

@@ -1,0 +1,91 @@
+"""Lists of footage: a text file or CSV with one path per line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from aqa.errors import AqaError
+from aqa.storage import Place, RemotePath, as_place
+from pipeline.errors import Failure
+
+TEXT_SUFFIXES = frozenset({".txt", ".lst"})
+LIST_SUFFIXES = TEXT_SUFFIXES | {".csv"}
+PATH_COLUMN, ID_COLUMN = "path", "id"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One path that a user gave; ``where`` ends with ": " or is empty (the command line)."""
+
+    path: Place
+    id: str | None = None
+    where: str = ""
+
+
+def is_list(path: Place) -> bool:
+    return path.suffix.lower() in LIST_SUFFIXES and not (isinstance(path, Path) and path.is_dir())
+
+
+def read_list(path: Place) -> tuple[list[Entry], list[Failure]]:
+    """The paths in a list, relative ones below the list's own folder, and lines that are none.
+
+    Blank lines and lines that start with # are left out. A CSV has the paths in its column
+    ``path``, with or without ids in a column ``id``; one without such a header has them in its
+    first column. Raises AqaError where the list cannot be read or names nothing.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = _csv_rows(text) if path.suffix.lower() == ".csv" else _text_rows(text)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AqaError(f"{path}: this list cannot be read: {reason}") from None
+    if not rows:
+        raise AqaError(f"{path}: this list is empty, expected one path per line")
+    entries: list[Entry] = []
+    failures: list[Failure] = []
+    for line, name, video_id in rows:
+        where = f"{path} line {line}: "
+        try:
+            entries.append(Entry(_resolved(name, path), video_id or None, where))
+        except AqaError as error:
+            failures.append(Failure(name, f"{where}{error}"))
+    return entries, failures
+
+
+Row = tuple[int, str, str]
+
+
+def _text_rows(text: str) -> list[Row]:
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    return [(number, line, "") for number, line in lines if line and not line.startswith("#")]
+
+
+def _csv_rows(text: str) -> list[Row]:
+    first = next((line for _, line, _ in _text_rows(text)), "")
+    # Where a comma is the decimal sign, spreadsheets separate with semicolons.
+    separator = ";" if ";" in first and "," not in first else ","
+    reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
+    rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    rows = [(line, row) for line, row in rows if any(row) and not row[0].startswith("#")]
+    path_at, id_at = 0, None
+    if rows and PATH_COLUMN in (header := [cell.lower() for cell in rows[0][1]]):
+        path_at = header.index(PATH_COLUMN)
+        id_at = header.index(ID_COLUMN) if ID_COLUMN in header else None
+        rows = rows[1:]
+
+    def cell(row: list[str], index: int | None) -> str:
+        return row[index] if index is not None and index < len(row) else ""
+
+    return [(line, cell(row, path_at), cell(row, id_at)) for line, row in rows]
+
+
+def _resolved(name: str, list_path: Place) -> Place:
+    if not name:
+        raise AqaError("no path")
+    place = as_place(name)
+    if isinstance(place, RemotePath) or place.is_absolute():
+        return place
+    return list_path.parent / name
