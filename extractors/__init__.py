@@ -14,7 +14,7 @@ _EXPORTS = {
     "BackboneIdentity": "backbones",
     "build_backbone": "backbones",
     "ClipStream": "clips",
-    "SourceInfo": "clips",
+    "SourceInfo": "messages",
     "check_reader": "clips",
     "open_clips": "clips",
     "read_clips": "clips",

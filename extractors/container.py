@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from extractors.errors import DamagedVideoError, ExtractorError
+from extractors.messages import Progress, unobserved
 from extractors.protocols import TIME_TOLERANCE_S
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
@@ -127,11 +128,15 @@ class BrokenFrameError(Exception):
 
 
 def decode(
-    file: InputContainer, stream: VideoStream, first_tick: int | None = None
+    file: InputContainer,
+    stream: VideoStream,
+    progress: Progress = unobserved,
+    first_tick: int | None = None,
 ) -> Iterator[VideoFrame]:
     """Frames in the order shown, those before ``first_tick`` left out.  Raises BrokenFrameError."""
     try:
         for frame in file.decode(stream):
+            progress()
             if first_tick is not None and frame.pts < first_tick:
                 continue
             if frame.is_corrupt:
@@ -141,16 +146,17 @@ def decode(
         raise BrokenFrameError(f"FFmpeg: {error.strerror}") from error
 
 
-def look(path: str | Path) -> Container:
+def look(path: str | Path, progress: Progress = unobserved) -> Container:
     """Opens, demuxes and closes the file.  ExtractorError if it is missing or no video."""
     path = Path(path)
     if not path.is_file():
-        raise ExtractorError(f"{path}: no such file")
-    packets = _read_packets(path)
+        odd = path.exists() and not path.is_dir()
+        raise ExtractorError(f"{path}: {'not a regular file' if odd else 'no such file'}")
+    packets = _read_packets(path, progress)
     with open_video(path) as (file, stream):
         shown, damage = packets.shown, packets.damage
         trusted = damage is None and _trustworthy(file, stream, packets)
-        first, ticks, damage = _scan(file, stream, damage, first_only=trusted)
+        first, ticks, damage = _scan(file, stream, damage, progress, first_only=trusted)
         if trusted:
             ticks = np.array(sorted(p.pts for p in shown), np.int64)
         times_s, last_s = _times(ticks, stream, shown, by_rate=packets.unstamped)
@@ -197,12 +203,13 @@ class _Packets:
         return any(p.pts is None for p in self.shown)
 
 
-def _read_packets(path: Path) -> _Packets:
+def _read_packets(path: Path, progress: Progress) -> _Packets:
     shown, count, last_s, damage = [], 0, 0.0, None
     with open_video(path) as (file, stream):
         pictures = [s for s in file.streams.video if not s.disposition & Disposition.attached_pic]
         try:
             for packet in file.demux():
+                progress()
                 if packet.pts is not None and packet.size:
                     end = packet.pts + (packet.duration or 0)
                     last_s = max(last_s, float(end * packet.time_base))
@@ -241,12 +248,16 @@ def _trustworthy(file: InputContainer, stream: VideoStream, packets: _Packets) -
 
 
 def _scan(
-    file: InputContainer, stream: VideoStream, damage: str | None, first_only: bool
+    file: InputContainer,
+    stream: VideoStream,
+    damage: str | None,
+    progress: Progress,
+    first_only: bool,
 ) -> tuple[VideoFrame, np.ndarray, str | None]:
     """(first frame, time stamps of all, damage) by decoding; only the first frame if told."""
     first, stamps = None, []
     try:
-        for frame in decode(file, stream):
+        for frame in decode(file, stream, progress):
             first = first or frame
             stamps.append(frame.pts)
             if first_only:

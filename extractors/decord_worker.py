@@ -27,7 +27,7 @@ def main() -> None:
     # The parent may die while this process is stopped: let the kernel end it then.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     job = json.load(sys.stdin)
-    sys.path.extend(job["import_path"])
+    sys.path[:] = job["import_path"]
     with tempfile.TemporaryFile() as complaints:
         os.dup2(complaints.fileno(), 2)
         try:

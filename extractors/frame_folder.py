@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from extractors.errors import ExtractorError
+from extractors.messages import Progress, unobserved
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 # The last bytes of a complete file, by its first ones.  OpenCV fills what is missing with grey.
@@ -24,9 +25,12 @@ def list_frames(folder: Path) -> list[Path]:
     return sorted(images, key=_natural)
 
 
-def read_frames(images: Sequence[Path], indices: Sequence[int]) -> Iterator[np.ndarray]:
+def read_frames(
+    images: Sequence[Path], indices: Sequence[int], progress: Progress = unobserved
+) -> Iterator[np.ndarray]:
     """The images at these indices, uint8 RGB [height, width, 3]."""
     for index in indices:
+        progress()
         yield read_image(images[index])
 
 

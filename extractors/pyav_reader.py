@@ -1,4 +1,4 @@
-"""Frames from a video with PyAV, in this process: reads every file that FFmpeg can."""
+"""Frames from a video with PyAV: reads every file that FFmpeg can."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from av.video.stream import VideoStream
 
 from extractors.container import BrokenFrameError, Container, decode, open_video
 from extractors.errors import DamagedVideoError
+from extractors.messages import Progress, unobserved
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
 SEEK_FROM_FRAME = 250
 
 
-def read_frames(container: Container, indices: Sequence[int]) -> Iterator[np.ndarray]:
+def read_frames(
+    container: Container, indices: Sequence[int], progress: Progress = unobserved
+) -> Iterator[np.ndarray]:
     """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], rotated.
 
     Holds one frame at a time.  DamagedVideoError where a frame is missing or broken.
@@ -28,7 +31,7 @@ def read_frames(container: Container, indices: Sequence[int]) -> Iterator[np.nda
     reformatter = VideoReformatter()
     with open_video(container.path) as (file, stream):
         try:
-            for index, frame in _numbered(container, file, stream, target):
+            for index, frame in _numbered(container, (file, stream), progress, target):
                 if container.ticks is not None and frame.pts != container.ticks[index]:
                     raise BrokenFrameError("a frame is missing")
                 reached = index + 1
@@ -45,20 +48,21 @@ def read_frames(container: Container, indices: Sequence[int]) -> Iterator[np.nda
 
 
 def _numbered(
-    container: Container, file: InputContainer, stream: VideoStream, first: int
+    container: Container, video: tuple[InputContainer, VideoStream], progress: Progress, first: int
 ) -> Iterator[tuple[int, VideoFrame]]:
     """(index, frame) from the key frame at or before ``first``, or from the start."""
+    file, stream = video
     keys = container.key_frames[container.key_frames <= first]
     if container.ticks is not None and len(keys) and keys[-1] >= SEEK_FROM_FRAME:
         tick = int(container.ticks[keys[-1]])
         file.seek(tick, stream=stream)
-        frames = decode(file, stream, first_tick=tick)
+        frames = decode(file, stream, progress, first_tick=tick)
         frame = next(frames, None)
         if frame is not None and frame.pts == tick:
             yield from enumerate(chain([frame], frames), start=int(keys[-1]))
             return
         file.seek(int(container.ticks[0]), stream=stream)  # the file's index misled: from the start
-    yield from enumerate(decode(file, stream))
+    yield from enumerate(decode(file, stream, progress))
 
 
 def _to_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+
+from extractors import reading
 
 ROWS, COLUMNS = 3, 4  # 12 bits: indices up to 4095
 
@@ -92,7 +94,9 @@ def make_audio(tmp_path: Path) -> Callable[[str], Path]:
     return make
 
 
-@pytest.fixture(autouse=True)
-def _decord_for_short_videos(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Test videos are short; let decord have them all the same."""
-    monkeypatch.setattr("extractors.decord_reader.WORTH_FRAMES", 0)
+@pytest.fixture
+def fresh_process() -> Iterator[None]:
+    """No process is kept from before the test, none of the test's after it."""
+    reading.end_resting_process()
+    yield
+    reading.end_resting_process()

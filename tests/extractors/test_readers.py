@@ -160,10 +160,9 @@ def test_a_hanging_child_is_killed(make_video, tmp_path: Path, monkeypatch) -> N
     worker = tmp_path / "hangs.py"
     worker.write_text("while True: pass")
     monkeypatch.setattr(decord_reader, "_WORKER", worker)
-    monkeypatch.setattr(decord_reader, "STALL_LIMIT_S", 0.3)
     before = processes_below()
     with pytest.raises(decord_reader.DecordFailed, match=r"it gave nothing for 0\.3 s"):
-        next(decord_reader.read_frames(look(make_video("a.mp4", 20)), [0]))
+        next(decord_reader.read_frames(look(make_video("a.mp4", 20)), [0], 0.3))
     assert processes_below() == before
 
 

@@ -1,0 +1,102 @@
+"""What the two sides of reading tell each other: :mod:`extractors.reading` and its child process.
+
+Either way a message is its kind (one byte), the length of its body (uint64, little-endian) and the
+body.  To the child: b"J", a pickled job.  From it, in this order for one job:
+
+    b"."  it gets on: a packet was passed, a frame was decoded; empty body; any number, anywhere
+    b"O"  a pickled Opened                              } the answer to an OpenJob
+    b"C"  one clip's bytes, uint8 [T, H, W, 3]          } the answer to a ReadJob: every clip in
+    b"R"  a pickled Takeover, before the clips it means } order, then b"D" with an empty body
+    b"E"  the pickled exception that ended the job (ExtractorError, UnforeseenError)
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from extractors.protocols import Protocol
+
+HEAD = struct.Struct("<cQ")
+JOB, ALIVE, OPENED, CLIP, TAKEOVER, DONE, ERROR = b"J", b".", b"O", b"C", b"R", b"D", b"E"
+
+ReaderName = Literal["auto", "decord", "pyav"]
+Progress = Callable[[], None]  # called for every packet, frame or image: reading gets on
+
+
+def unobserved() -> None:
+    """The Progress of a caller who does not watch."""
+
+
+class UnforeseenError(Exception):
+    """What a library raised in the child, as text."""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Where the clips come from.  Times in seconds, the first shown frame at 0.
+
+    reader       what gives the frames: "decord", "pyav", "opencv"; "decord+pyav" after a takeover.
+    reader_note  why it is not decord, where "auto" chose or PyAV took over.
+    frame_count  frames of the whole source, whatever part of it is read.
+    clip_end_s   when the clip's last frame stops being shown.
+    """
+
+    path: str
+    kind: Literal["video", "frames"]
+    reader: str
+    reader_note: str | None
+    codec: str
+    width: int
+    height: int
+    frame_count: int
+    fps: float
+    duration_s: float
+    clip_start_s: list[float] = field(repr=False)
+    clip_end_s: list[float] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class OpenJob:
+    """Look at the source and plan its clips.
+
+    path    as the caller wrote it; a relative one starts from ``folder``.
+    """
+
+    path: str
+    folder: str
+    protocol: Protocol
+    reader: ReaderName
+    start_s: float | None
+    end_s: float | None
+    frame_rate: float
+
+
+@dataclass(frozen=True)
+class Opened:
+    """``source`` is pickled by the child for the child: what it needs to read the clips."""
+
+    info: SourceInfo
+    source: bytes
+
+
+@dataclass(frozen=True)
+class ReadJob:
+    """Send every clip of an opened source.
+
+    decord_limit_s  decord giving nothing for so long is ended, and PyAV reads on.
+    """
+
+    source: bytes
+    folder: str
+    decord_limit_s: float
+
+
+@dataclass(frozen=True)
+class Takeover:
+    """From the next clip on another reader gives the frames."""
+
+    reader: str
+    note: str

@@ -1,0 +1,156 @@
+"""A video file or a folder of frames: looked at, planned and read, in the reading process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from extractors import decord_reader, frame_folder, pyav_reader
+from extractors.container import Container, look
+from extractors.errors import ExtractorError
+from extractors.messages import OpenJob, Progress, ReaderName, SourceInfo
+from extractors.preprocess import prepare_frame
+from extractors.protocols import TIME_TOLERANCE_S, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """``indices`` int64 [clips, T] of ``frames``: a container, or image files in order."""
+
+    info: SourceInfo
+    protocol: Protocol
+    indices: np.ndarray
+    frames: Container | list[Path]
+
+    def clips(
+        self, decord_limit_s: float, take_over: Callable[[str, str], None], progress: Progress
+    ) -> Iterator[np.ndarray]:
+        """Prepared clips uint8 [T, H, W, 3].  ``take_over(reader, note)`` tells that from the next
+        clip on PyAV gives the frames, and why decord does not."""
+        given = 0
+        if self.info.reader == "decord":
+            try:
+                wanted = np.unique(self.indices)
+                frames = decord_reader.read_frames(self.frames, wanted, decord_limit_s, progress)
+                for clip in self._prepared(frames, self.indices):
+                    yield clip
+                    given += 1
+                return
+            except decord_reader.DecordFailed as error:
+                take_over("decord+pyav" if given else "pyav", f"decord failed: {error}")
+        indices = self.indices[given:]
+        read = frame_folder.read_frames if self.info.kind == "frames" else pyav_reader.read_frames
+        yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
+
+    def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
+        held, prepared = -1, None
+        for clip_indices in indices:
+            clip = np.empty(self.protocol.clip_shape, np.uint8)
+            for position, index in enumerate(clip_indices):
+                if index != held:  # a frame that a protocol repeats is read and prepared once
+                    held, prepared = index, prepare_frame(next(frames), self.protocol)
+                clip[position] = prepared
+            yield clip
+
+
+def open_source(job: OpenJob, progress: Progress) -> Source:
+    """Looks at the source and plans its clips; nothing is decoded that need not be."""
+    path = Path(job.path)
+    return _open_folder(path, job) if path.is_dir() else _open_video(path, job, progress)
+
+
+def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
+    container = look(path, progress)
+    container.require(job.end_s)
+    times_s, duration_s = container.times_s, container.duration_s
+    indices = _plan(job, times_s, duration_s)
+    reader, note = _choose(container, job.reader)
+    info = SourceInfo(
+        path=job.path,
+        kind="video",
+        reader=reader,
+        reader_note=note,
+        codec=container.codec,
+        width=container.width,
+        height=container.height,
+        frame_count=container.frame_count,
+        fps=container.fps,
+        duration_s=duration_s,
+        **_clip_times(indices, times_s, duration_s),
+    )
+    return Source(info, job.protocol, indices, container)
+
+
+def _open_folder(folder: Path, job: OpenJob) -> Source:
+    if not job.frame_rate > 0:
+        raise ExtractorError(f"{folder}: a frame rate must be above 0, got {job.frame_rate}")
+    images = frame_folder.list_frames(folder)
+    times_s, duration_s = np.arange(len(images)) / job.frame_rate, len(images) / job.frame_rate
+    indices = _plan(job, times_s, duration_s)
+    height, width = frame_folder.read_image(images[0]).shape[:2]
+    info = SourceInfo(
+        path=job.path,
+        kind="frames",
+        reader="opencv",
+        reader_note=None,
+        codec=images[0].suffix[1:].lower(),
+        width=width,
+        height=height,
+        frame_count=len(images),
+        fps=job.frame_rate,
+        duration_s=duration_s,
+        **_clip_times(indices, times_s, duration_s),
+    )
+    return Source(info, job.protocol, indices, images)
+
+
+def _choose(container: Container, reader: ReaderName) -> tuple[str, str | None]:
+    """(the reader, why "auto" did not take decord)."""
+    if reader == "pyav":
+        return "pyav", None
+    obstacle = container.decord_unsafe
+    if reader == "decord":
+        if obstacle is None and not decord_reader.available():
+            obstacle = "decord is not installed"
+        if obstacle:
+            raise ExtractorError(
+                f"{container.path}: decord must not read it: {obstacle}; use reader 'auto'"
+            )
+        return "decord", None
+    # On every kind that decord reads rightly: tests/benchmarks/readers.py, docs/readers.md.
+    return "pyav", obstacle or f"PyAV is at least as fast on {container.codec}"
+
+
+def _plan(job: OpenJob, times_s: np.ndarray, duration_s: float) -> np.ndarray:
+    """Frame indices int64 [clips, T] of the part that is asked for."""
+    start = 0.0 if job.start_s is None else job.start_s
+    end = duration_s if job.end_s is None else job.end_s
+    if not 0 <= start < end <= duration_s + TIME_TOLERANCE_S:
+        raise ExtractorError(
+            f"{job.path}: {start:g} s to {end:g} s is not a part of it: it lasts {duration_s:.2f} s"
+        )
+    first, stop = np.searchsorted(times_s, np.array([start, end]) - TIME_TOLERANCE_S)
+    if first == stop:
+        raise ExtractorError(f"{job.path}: no frame appears from {start:g} s to {end:g} s")
+    try:
+        inside = job.protocol.frame_indices(
+            times_s[first:stop], min(end, duration_s) - times_s[first]
+        )
+    except ExtractorError as error:
+        whole = job.start_s is None and job.end_s is None
+        part = "" if whole else f" from {start:g} s to {end:g} s"
+        raise ExtractorError(f"{job.path}:{part} {error}") from error
+    return inside + first
+
+
+def _clip_times(
+    indices: np.ndarray, times_s: np.ndarray, duration_s: float
+) -> dict[str, list[float]]:
+    disappears_s = np.append(times_s[1:], duration_s)
+    return {
+        "clip_start_s": times_s[indices[:, 0]].tolist(),
+        "clip_end_s": disappears_s[indices[:, -1]].tolist(),
+    }
