@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
 from typer.testing import CliRunner
 
+from aqa.storage import RemotePath
+
 ROOT = Path(__file__).resolve().parent.parent
+S3_LOGIN = "anybody:top/secret"
+_BUCKETS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +60,34 @@ def routine_video(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """The port of an S3 server in this process."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    yield server.get_host_and_port()[1]
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_port: int) -> RemotePath:
+    """A new bucket, its address with login and server."""
+    login = quote(S3_LOGIN, safe=":")
+    options = f"endpoint_override=127.0.0.1%3A{s3_port}&scheme=http&allow_bucket_creation=true"
+    place = RemotePath.parse(f"s3://{login}@bucket-{next(_BUCKETS)}?{options}")
+    place._system.create_dir(place.host)
+    return place
+
+
+@pytest.fixture
+def s3_environment(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Server and login where a plain ``s3://bucket/key`` finds them."""
+    key_id, _, secret = S3_LOGIN.partition(":")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3_port}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)

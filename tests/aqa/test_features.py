@@ -5,16 +5,25 @@ import pytest
 
 from aqa import AqaError
 from aqa.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.files import write_atomically
+
 
 SOURCE = {"path": "a.mp4", "size": 5, "mtime_ns": 7}
+
+
+@pytest.fixture(params=["here", "s3"])
+def place(request, tmp_path):
+    """An empty feature folder on this machine, and one in a bucket."""
+    return tmp_path / "f" if request.param == "here" else request.getfixturevalue("bucket") / "f"
 
 
 def some_features(clips=3, channels=4):
     return np.arange(clips * channels, dtype=np.float32).reshape(clips, channels)
 
 
-def test_saved_features_come_back_with_their_provenance(tmp_path, origin):
-    folder = FeatureFolder(tmp_path)
+def test_saved_features_come_back_with_their_provenance(place, origin):
+    folder = FeatureFolder(place)
+    assert folder.ids() == [] and folder.origin() is None
     folder.write_origin(origin, {"torch": "2"})
     folder.save("day 1/v1.part", some_features(), origin, {"source": SOURCE, "fps": 25.0})
     folder.save("v2", some_features(2), origin, {"source": SOURCE})
@@ -24,11 +33,12 @@ def test_saved_features_come_back_with_their_provenance(tmp_path, origin):
     assert folder.origin() == origin
     assert folder.record("day 1/v1.part")["fps"] == 25.0
     assert folder.record("other") is None
-    assert not [path for path in tmp_path.rglob("*.tmp")]
+    assert folder.exists("v2") and not folder.exists("v3")
+    assert folder.sweep() == 0
 
 
-def test_features_are_complete_only_if_everything_matches(tmp_path, origin):
-    folder = FeatureFolder(tmp_path)
+def test_features_are_complete_only_if_everything_matches(place, origin):
+    folder = FeatureFolder(place)
     assert folder.reason_to_redo("v", origin) == "no features yet"
     folder.save("v", some_features(), origin, {"source": SOURCE})
     assert folder.complete("v", origin, SOURCE)
@@ -39,16 +49,17 @@ def test_features_are_complete_only_if_everything_matches(tmp_path, origin):
     assert folder.reason_to_redo("v", origin, SOURCE | {"size": 6}) == "the source file has changed"
 
     whole = folder.path("v").read_bytes()
-    folder.path("v").write_bytes(whole[:-4])
-    assert "cannot be read" in folder.reason_to_redo("v", origin)
-    np.save(folder.path("v"), some_features(7))
+    for wrong in (whole[:-4], whole + b"more", whole[:20], b"", b"no npy file"):
+        write_atomically(folder.path("v"), lambda file, wrong=wrong: file.write(wrong))
+        assert "cannot be read" in folder.reason_to_redo("v", origin)
+    write_atomically(folder.path("v"), lambda file: np.save(file, some_features(7)))
     assert "recorded [3, 4]" in folder.reason_to_redo("v", origin)
-    (tmp_path / "provenance/v.json").unlink()
+    (folder.folder / "provenance/v.json").unlink()
     assert folder.reason_to_redo("v", origin) == "features of unknown origin"
 
 
-def test_a_crash_while_saving_leaves_no_feature_file(tmp_path, origin, monkeypatch):
-    folder = FeatureFolder(tmp_path)
+def test_a_crash_while_saving_leaves_no_feature_file(place, origin, monkeypatch):
+    folder = FeatureFolder(place)
     folder.save("v", some_features(), origin, {})
 
     def broken(*args, **kwargs):
@@ -58,7 +69,20 @@ def test_a_crash_while_saving_leaves_no_feature_file(tmp_path, origin, monkeypat
     with pytest.raises(OSError, match="disk full"):
         folder.save("v", some_features(5), origin, {})
     assert folder.reason_to_redo("v", origin) == "no features yet"
-    assert not [path for path in tmp_path.rglob("*.tmp")]
+    assert folder.sweep() == 0
+
+
+def test_sweep_removes_what_killed_writers_left_and_nothing_else(place, origin):
+    folder = FeatureFolder(place)
+    folder.save("a/v.tmp", some_features(), origin, {})
+    kept = (".hidden.tmp", "a/notes.tmp", ".v.npy.0123.tmp")
+    left = (f".v.npy.{'0a' * 16}.tmp", f"a/.v.json.{'1b' * 16}.tmp")
+    for name in kept + left:
+        write_atomically(folder.folder / name, lambda file: file.write(b"x"))
+    assert folder.sweep() == 2
+    assert all((folder.folder / name).exists() for name in kept)
+    assert not any((folder.folder / name).exists() for name in left)
+    assert folder.complete("a/v.tmp", origin)
 
 
 def test_weights_are_compared_by_digest_where_both_know_it():
@@ -72,9 +96,10 @@ def test_weights_are_compared_by_digest_where_both_know_it():
     assert FeatureOrigin.from_dict(origin("a", None).to_dict()) == origin("a", None)
 
 
-def test_float16_is_read_as_float32(tmp_path):
-    np.save(tmp_path / "v.npy", some_features().astype(np.float16))
-    features = read_features(tmp_path / "v.npy", channels=4)
+def test_float16_is_read_as_float32(place):
+    path = place / "v.npy"
+    write_atomically(path, lambda file: np.save(file, some_features().astype(np.float16)))
+    features = read_features(path, channels=4)
     assert features.dtype == np.float32 and features.shape == (3, 4)
 
 
@@ -105,6 +130,11 @@ def test_pickled_and_damaged_and_missing_files_are_refused(tmp_path):
             read_features(tmp_path / f"{name}.npy")
     with pytest.raises(AqaError, match="no such feature file"):
         read_features(tmp_path / "d.npy")
+
+
+def test_features_that_are_not_in_the_bucket(bucket):
+    with pytest.raises(AqaError, match=r"s3://bucket-\d+/d.npy: no such feature file"):
+        read_features(bucket / "d.npy")
 
 
 @pytest.mark.parametrize("bad", ["../v", "/tmp/v", "", "a/../../v"])
