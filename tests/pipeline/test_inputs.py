@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from aqa import AqaError
+from aqa.storage import RemotePath
 from pipeline.errors import UsageError
-from pipeline.inputs import collect, raw_dataset, source_stamp
+from pipeline.inputs import Video, collect, raw_dataset, source_stamp
 
 
 def touch(*paths: Path) -> None:
@@ -77,3 +79,68 @@ def test_stamp_changes_with_any_frame(tmp_path: Path) -> None:
     before = source_stamp(tmp_path / "v")
     (tmp_path / "v/1.jpg").write_bytes(b"xy")
     assert source_stamp(tmp_path / "v") != before
+
+
+def put(*places: RemotePath, content: bytes = b"x") -> None:
+    for place in places:
+        place.write_whole(lambda file: file.write(content))
+
+
+def test_a_folder_in_a_bucket_is_read_as_one_here(bucket: RemotePath, tmp_path: Path) -> None:
+    names = (
+        "one.mp4", "more/a/2.mov", "more/a/10.MOV", "more/a b/ü #1.mp4", "more/notes.txt",
+        "more/.hidden.mp4", "more/.git/x.mp4", "game/3/00000.jpg", "game/4/0.png", "game/10/0.jpg",
+    )  # fmt: skip
+    touch(*(tmp_path / "here" / name for name in names))
+    put(*(bucket / "there" / name for name in names))
+    here, _ = collect([tmp_path / "here"])
+    there, failures = collect([str((bucket / "there").address)])
+    assert [video.id for video in there] == [video.id for video in here] and len(here) == 7
+    assert failures == []
+    for mine, other in zip(here, there, strict=True):
+        below = mine.path.relative_to(tmp_path / "here").as_posix()
+        assert other.path == bucket / "there" / below
+    (whole,), _ = collect([(bucket / "there/game/3").address])
+    assert whole.id == "3"
+
+
+def test_what_a_bucket_lacks_is_a_failure(bucket: RemotePath) -> None:
+    put(bucket / "here.mp4", bucket / "empty/notes.md")
+    places = [(bucket / name).address for name in ("gone.mp4", "here.mp4", "empty")]
+    videos, failures = collect(places)
+    assert [video.id for video in videos] == ["here"]
+    at = f"s3://{bucket.host}"
+    assert [failure.reason for failure in failures] == [
+        f"{at}/gone.mp4: no such file or folder",
+        f"{at}/empty: no video and no frames in this folder",
+    ]
+
+
+def test_a_video_travels_as_text(
+    bucket: RemotePath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = Video("a", bucket / "a b.mp4")
+    assert Video.at("a", there.place) == there
+    here = Video("a", Path("a b.mp4"))
+    assert Video.at("a", here.place) == Video("a", tmp_path / "a b.mp4")
+
+
+def test_stamp_in_a_bucket(bucket: RemotePath) -> None:
+    put(bucket / "v.mp4", bucket / "v/0.jpg", bucket / "v/1.jpg", bucket / "v/deep/2.jpg")
+    stamp = source_stamp(bucket / "v.mp4")
+    assert stamp["path"] == f"s3://{bucket.host}/v.mp4" and stamp["size"] == 1
+    assert stamp["mtime_ns"] > 1e18
+    assert source_stamp(bucket / "v")["size"] == 2
+    put(bucket / "v/1.jpg", content=b"xy")
+    assert source_stamp(bucket / "v")["size"] == 3
+    with pytest.raises(AqaError, match=r"gone\.mp4: no such file"):
+        source_stamp(bucket / "gone.mp4")
+
+
+def test_frames_in_the_working_directory_have_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "7/0.jpg")
+    monkeypatch.chdir(tmp_path / "7")
+    assert [video.id for video in collect(["."])[0]] == ["7"]
