@@ -7,10 +7,11 @@ Heavy libraries are imported inside the commands, so that ``--help`` answers at 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from pipeline.cli_extract import extract
 from pipeline.cli_options import (
     Backbone,
     DataRoot,
@@ -24,7 +25,7 @@ from pipeline.cli_options import (
     integers,
     show_failures,
 )
-from pipeline.console import Console, counted
+from pipeline.console import Console
 from pipeline.errors import UsageError
 from pipeline.settings import data_root as find_data_root
 from pipeline.settings import load_settings
@@ -60,123 +61,7 @@ def _root(version: Version = False) -> None:
     """
 
 
-@app.command()
-@guarded
-def extract(
-    dataset: Annotated[
-        str | None, typer.Option(help="A published data set's raw footage: logo, fisv or rg.")
-    ] = None,
-    data_root: DataRoot = None,
-    videos: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Your own footage: a file, a folder, or a list (.txt, .lst, .csv) of them, here "
-            "or at s3://...; may be given several times."
-        ),
-    ] = None,
-    more_videos: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH]...", help="More paths after --videos.")
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option(help="Feature folder, here or at s3://... Default: features/DATASET."),
-    ] = None,
-    backbone: Backbone = None,
-    weights: Weights = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="contiguous32, uniform48x16 or mini16x112; also contiguous32(fps=native). "
-            "Default: that of the data set; contiguous32 for --videos."
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Backbone workers. Default: one per GPU, or per core.")
-    ] = None,
-    ray_address: RayAddress = None,
-    reader: Annotated[
-        str,
-        typer.Option(help="auto, decord or pyav. auto: decord where it reads the file rightly."),
-    ] = "auto",
-    device: Device = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Compute again what is there already.")
-    ] = False,
-    quiet: Quiet = False,
-    version: Version = False,
-) -> int:
-    """Footage to features: one .npy of clip features per video.
-
-    Decoding and the backbone run on Ray, on this machine or a cluster. A video
-    whose features are complete is not computed again, so the same command goes
-    on after an interruption.
-
-    Examples:
-
-      aqa-pipeline extract --dataset logo --data-root /data
-
-      aqa-pipeline extract --videos my_videos/ --backbone swin3d_t --weights random
-
-      aqa-pipeline extract --videos list.csv --output s3://bucket/features
-    """
-    from aqa.storage import RemotePath, as_place
-    from pipeline.extract import DATASET_PROTOCOLS, make_spec
-    from pipeline.extract import extract as run
-    from pipeline.inputs import collect, raw_dataset
-    from pipeline.ray_session import RayOptions
-    from pipeline.run_folder import LastExtraction, RunFolder, now, require_writable
-
-    settings, console = load_settings(), Console(quiet)
-    paths = [*(videos or []), *(more_videos or [])]
-    if (dataset is None) == (not paths):
-        raise UsageError("give either --dataset logo|fisv|rg or --videos PATH ...")
-    if dataset is not None and dataset not in DATASET_PROTOCOLS:
-        raise UsageError(f"--dataset {dataset}: expected {', '.join(DATASET_PROTOCOLS)}")
-    root = find_data_root(data_root, settings) if dataset else None
-    if dataset:
-        found, failures = raw_dataset(dataset, root, settings.raw.get(dataset)), []
-    else:
-        found, failures = collect(paths)
-    spec = make_spec(
-        architecture=backbone or settings.backbone,
-        weights=weights or settings.weights,
-        protocol=protocol or settings.protocol or DATASET_PROTOCOLS.get(dataset or ""),
-        device=chosen_device(device, settings),
-        reader=reader,
-    )
-    folder = as_place(output) if output else settings.features / (dataset or "videos")
-    if not found:
-        show_failures(console, failures)
-        return 1
-    if isinstance(folder, Path):
-        require_writable(folder)
-    console.note(f"{counted(len(found), 'video')} to {folder}: {_describe(spec)}, on {spec.device}")
-    outcome = run(
-        found,
-        spec,
-        folder,
-        console,
-        ray_options=RayOptions(ray_address, workers or settings.workers),
-        overwrite=overwrite,
-    )
-    failures += outcome.failures
-    if outcome.written or outcome.skipped:
-        remote = isinstance(folder, RemotePath)
-        kept = folder.address_to_keep if remote else str(folder.resolve())
-        RunFolder(settings.runs).remember(
-            LastExtraction(dataset, kept, str(root.resolve()) if root else None, now())
-        )
-    show_failures(console, failures)
-    console.result(
-        f"{len(outcome.written)} extracted, {len(outcome.skipped)} complete before, "
-        f"{len(failures)} failed: {folder}"
-    )
-    return 1 if failures else 0
-
-
-def _describe(spec: Any) -> str:
-    name = spec.architecture if isinstance(spec.architecture, str) else "own swin3d"
-    return f"{name}, weights {spec.weights}, protocol {spec.protocol}"
+app.command()(guarded(extract))
 
 
 @app.command()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
+from rich.console import RenderableType
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -59,6 +61,42 @@ class Console:
         for row in rows:
             table.add_row(*row)
         self._out.print(table, soft_wrap=False)
+
+    @contextmanager
+    def live(
+        self, line: Callable[[], str], picture: Callable[[], RenderableType]
+    ) -> Iterator[Callable[[], None]]:
+        """A view that stays current: ``picture`` on a terminal; elsewhere ``line`` every few
+        seconds, when the function that is yielded is called, and once at the end."""
+        if self.quiet:
+            yield lambda: None
+        elif self._err.is_terminal:
+            with Live(get_renderable=picture, console=self._err, transient=True):
+                yield lambda: None
+        else:
+            shown_at = time.monotonic()
+
+            def show() -> None:
+                nonlocal shown_at
+                if time.monotonic() - shown_at >= PLAIN_INTERVAL_S:
+                    shown_at = time.monotonic()
+                    print(line(), file=sys.stderr, flush=True)
+
+            yield show
+            print(line(), file=sys.stderr, flush=True)
+
+    def failures(self, rows: Sequence[tuple[str, str]]) -> None:
+        """What failed and why, on standard error: a table for people, a line each for programs."""
+        if not self._err.is_terminal:
+            for _, reason in rows:
+                self.error(reason)
+            return
+        table = Table(title="failed", title_justify="left", title_style="bold red")
+        table.add_column("input", overflow="fold", ratio=1)
+        table.add_column("reason", overflow="fold", ratio=3)
+        for row in rows:
+            table.add_row(*row)
+        self._err.print(table, soft_wrap=False)
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:

@@ -11,10 +11,13 @@ class UsageError(Exception):
 
 @dataclass(frozen=True)
 class Failure:
-    """One input that could not be done: what it is and why, in one line each."""
+    """One input that could not be done: what it is and why, in one line each; where it lies, and
+    what was tried to read it, where that is known."""
 
     name: str
     reason: str
+    path: str = ""
+    tried: tuple[str, ...] = ()
 
 
 def one_line(error: BaseException) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from aqa import AqaError
 from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.storage import Place
 from extractors import build_backbone, check_reader, get_protocol
-from pipeline.console import Console, counted
+from pipeline.claim import claim
+from pipeline.console import Console
 from pipeline.errors import Failure, UsageError
-from pipeline.graph import run_graph
+from pipeline.extract_view import Meter
+from pipeline.failures import FailureLog
 from pipeline.inputs import Video, source_stamp
-from pipeline.ray_session import RayOptions
-from pipeline.stages import Assembly, ExtractionSpec, Finished
+from pipeline.ray_session import RayOptions, cluster_gpus
+from pipeline.stages import ExtractionSpec, Finished, Precision
+from pipeline.supervise import finished_videos
 
 # What each data set's published features were made with .
 DATASET_PROTOCOLS = {"logo": "uniform48x16", "fisv": "contiguous32", "rg": "contiguous32"}
@@ -32,39 +37,88 @@ class Outcome:
     written: tuple[str, ...]
     skipped: tuple[str, ...]
     failures: tuple[Failure, ...]
+    summary: str = ""  # how fast, and what was the limit
+
+
+@dataclass(frozen=True)
+class Division:
+    """Videos to do, ids that are complete, and those whose file is of something else."""
+
+    todo: list[Video]
+    complete: list[str]
+    failures: list[Failure]
 
 
 def extract(
     videos: Sequence[Video],
     spec: ExtractionSpec,
-    output: Path,
+    output: Place,
     console: Console,
     *,
     ray_options: RayOptions | None = None,
     overwrite: bool = False,
+    missing: Sequence[Failure] = (),
 ) -> Outcome:
     """Extract what is not there yet; each file appears when its video is complete.
 
-    Raises UsageError where the folder holds features of another origin and not ``overwrite``.
+    ``missing`` are inputs that were not found: they are part of the outcome and of its
+    ``failures.jsonl``. Raises UsageError where the folder holds features of another origin and not
+    ``overwrite``, or is being written by another extraction.
     """
     folder = FeatureFolder(output)
     origin = feature_origin(spec)
-    refuse_other_origin(folder, origin, overwrite)
-    todo, skipped, failures = _divide(videos, folder, origin, overwrite)
-    if skipped:
-        console.note(
-            f"{len(skipped)} of {len(videos)} already complete in {output}: not recomputed"
-        )
-    written: list[str] = []
-    if todo:
-        folder.write_origin(origin, library_versions() | {"device": spec.device})
-        for video in _run(todo, spec, ray_options or RayOptions(), console):
-            if video.error:
-                failures.append(Failure(video.id, video.error))
-            else:
-                folder.save(video.id, video.features, origin, video.record)
-                written.append(video.id)
-    return Outcome(tuple(written), tuple(skipped), tuple(failures))
+    with claim(output, console.note):
+        folder.sweep()
+        refuse_other_origin(folder, origin, overwrite)
+        division = divide(videos, folder, origin, overwrite)
+        failures, written = [*missing, *division.failures], []
+        if division.complete:
+            console.note(
+                f"{len(division.complete)} of {len(videos)} already complete in {output}: "
+                "not recomputed"
+            )
+        log = FailureLog(folder, [video.id for video in videos])
+        for failure in failures:
+            log.add(failure)
+        if not division.todo:
+            return Outcome((), tuple(division.complete), tuple(failures))
+        versions = library_versions() | {"device": spec.device, "precision": spec.precision}
+        folder.write_origin(origin, versions)
+        places = {video.id: video for video in division.todo}
+        meter = Meter(len(division.todo), len(division.complete))
+        options = ray_options or RayOptions()
+        console.note(f"starting Ray ({options.place}) ...")
+        with (
+            console.live(meter.line, meter.picture) as show,
+            closing(
+                finished_videos(division.todo, spec, options, console, meter, show)
+            ) as finished_ones,
+        ):
+            for video in finished_ones:
+                problem = video.error or _save(folder, video, origin)
+                if problem:
+                    place = str(places[video.id].path)
+                    failure = Failure(video.id, _naming(place, problem), place, video.tried)
+                    failures.append(failure)
+                    log.add(failure)
+                else:
+                    written.append(video.id)
+                meter.ended(video.id, failed=bool(problem))
+                show()
+    return Outcome(tuple(written), tuple(division.complete), tuple(failures), meter.summary())
+
+
+def _save(folder: FeatureFolder, video: Finished, origin: FeatureOrigin) -> str:
+    """Why the features could not be kept; empty when they are."""
+    try:
+        folder.save(video.id, video.features, origin, video.record)
+    except AqaError as error:  # not a number: the next video may be better
+        return str(error)
+    return ""
+
+
+def _naming(place: str, problem: str) -> str:
+    return problem if place in problem else f"{place}: {problem}"
 
 
 def feature_origin(spec: ExtractionSpec) -> FeatureOrigin:
@@ -96,45 +150,32 @@ def refuse_other_origin(folder: FeatureFolder, origin: FeatureOrigin, overwrite:
         )
 
 
-def _divide(
+def divide(
     videos: Sequence[Video], folder: FeatureFolder, origin: FeatureOrigin, overwrite: bool
-) -> tuple[list[Video], list[str], list[Failure]]:
-    """Videos to do, ids that are complete, and those whose file is of something else."""
+) -> Division:
+    """What of ``videos`` is to do; a file of something else is only replaced by ``overwrite``."""
     if overwrite:
-        return list(videos), [], []
-    todo: list[Video] = []
-    skipped: list[str] = []
-    failures: list[Failure] = []
+        return Division(list(videos), [], [])
+    division = Division([], [], [])
     for video in videos:
-        if not folder.path(video.id).exists():
-            todo.append(video)
+        if not folder.exists(video.id):
+            division.todo.append(video)
             continue
         reason = folder.reason_to_redo(video.id, origin, source_stamp(video.path))
         if reason is None:
-            skipped.append(video.id)
+            division.complete.append(video.id)
         else:
-            failures.append(Failure(video.id, f"{reason}; --overwrite computes it again"))
-    return todo, skipped, failures
+            reason = f"{video.path}: {reason}; --overwrite computes it again"
+            division.failures.append(Failure(video.id, reason, str(video.path)))
+    return division
 
 
-def _run(
-    videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions, console: Console
-) -> Iterator[Finished]:
-    """Yields each video as Finished, in the order in which they end."""
-    assembly, clips = Assembly(), 0
-    console.note(f"starting Ray ({options.place}) ...")
-    with (
-        console.progress("extract", len(videos), "video") as progress,
-        closing(run_graph(videos, spec, options)) as rows,
-    ):
-        for row in rows:
-            clips += int(row["valid"])
-            finished = assembly.add(row)
-            if finished is None:
-                progress.update(counted(clips, "clip"))
-                continue
-            progress.advance(counted(clips, "clip"))
-            yield finished
+def planned_origin(spec: ExtractionSpec) -> FeatureOrigin:
+    """``feature_origin`` without fetching anything: published weights by name, without digest."""
+    if spec.weights == "random" or Path(spec.weights).is_file():
+        return feature_origin(spec)
+    name = build_backbone(spec.architecture, "random").identity.backbone
+    return FeatureOrigin(name, spec.weights, None, spec.protocol)
 
 
 def make_spec(
@@ -143,10 +184,17 @@ def make_spec(
     weights: str | None,
     protocol: str | None,
     device: str,
-    reader: str = "auto",
+    precision: str | None = None,
+    **settings: Any,
 ) -> ExtractionSpec:
-    """A spec with defaults filled in; an unknown protocol or reader is an ExtractorError."""
+    """A spec with defaults filled in, by default bf16 on a GPU; ``settings`` are its other fields.
+
+    An unknown protocol or reader is an ExtractorError, an unknown precision a UsageError.
+    """
+    reader = settings.get("reader", "auto")
     check_reader(reader)
+    if precision not in (None, *get_args(Precision)):
+        raise UsageError(f"--precision {precision}: expected {' or '.join(get_args(Precision))}")
     if weights and Path(weights).is_file():
         weights = str(Path(weights).absolute())  # read by workers elsewhere
     return ExtractionSpec(
@@ -154,13 +202,26 @@ def make_spec(
         weights=weights or DEFAULT_WEIGHTS,
         protocol=get_protocol(protocol or "contiguous32").identity,
         device=device,
-        reader=reader,
+        precision=precision or ("bf16" if device == "cuda" else "float32"),
+        **settings,
     )
 
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries that can change a feature's last digits."""
     return {name: version(name) for name in VERSIONED}
+
+
+def choose_cluster_device(name: str, options: RayOptions) -> str:
+    """As ``choose_device``, but of the cluster that is joined: this machine need not have a GPU."""
+    if name == "cpu":
+        return "cpu"
+    gpus = cluster_gpus(options)
+    if name == "cuda" and not gpus:
+        raise UsageError(f"--device cuda, but {options.address} has no GPU: use --device cpu")
+    if name not in ("auto", "cuda"):
+        raise UsageError(f"--device {name}: expected auto, cpu or cuda")
+    return "cuda" if gpus else "cpu"
 
 
 def choose_device(name: str) -> str:

@@ -1,69 +1,138 @@
 """The Ray Data graph of extraction: videos -> decode tasks -> pool of backbone actors -> rows.
 
 Ray only places and bounds the functions of :mod:`pipeline.stages`. Blocks are kept small, so that
-the backbone starts on a video's first clips while the rest is still being decoded.
+the backbone starts on a video's first clips while the rest is still being decoded. One task reads
+one video: what Ray does again after a worker or a node has died is the rest of the videos that were
+being read, never one that is complete.
 """
 
 from __future__ import annotations
 
 import logging
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipeline.console import counted
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, one_line
 from pipeline.inputs import Video
-from pipeline.ray_session import RayOptions, session
+from pipeline.ray_session import RayOptions
 from pipeline.stages import ExtractionSpec, FeatureExtractor, Row, decode_batches
 
 # About one batch per block, so that several workers share even one video.
 BLOCK_BYTES = 8 * 2**20
-MAX_INPUT_BLOCKS = 1000
-# Not the same for both, or Ray fuses them into one stage that does not overlap. At most a core
-# together: with one backbone actor per core there is still room for decode tasks, on every node. An
-# actor's part that left less than a decode task's would starve it, and the run would wait for ever.
-DECODE_CPUS = 0.4
+# On a CPU not the same for both, or Ray fuses them into one stage that does not overlap. At most a
+# core together: with one backbone actor per core there is still room for decode tasks, on every
+# node. An actor's part that left less than a decode task's would starve it, and the run would wait
+# for ever.
+DECODE_CPUS = {"cpu": 0.4, "cuda": 1.0}
 CPU_ACTOR_CPUS = 0.5
+# Nodes that were started with these custom resources are the only ones to do that stage.
+DECODE_NODES, BACKBONE_NODES = "aqa_decode", "aqa_backbone"
+_A_LITTLE = 1e-3
 
 
-def run_graph(videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions) -> Iterator[Row]:
-    """Feature rows of all videos, in any order, as they come. Starts Ray and stops it again."""
-    with session(options.address) as ray:
-        _set_up_data()
-        workers = _workers(ray.cluster_resources(), spec.device, options.workers)
-        yield from _dataset(ray, videos, spec, workers).iter_rows()
+@dataclass(frozen=True)
+class Width:
+    """How many videos are read at once, and how many backbone actors there are."""
+
+    decoders: int
+    workers: int
 
 
-def _dataset(ray: Any, videos: Sequence[Video], spec: ExtractionSpec, workers: int) -> Any:
-    from ray.data import ActorPoolStrategy
+def feature_rows(
+    ray: Any, videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions, width: Width
+) -> Iterator[Row]:
+    """Feature rows of all videos, in any order, as they come."""
+    from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
+    _set_up_data()
+    resources = ray.cluster_resources()
+    actor = (
+        {"num_gpus": options.gpus_per_worker}
+        if spec.device == "cuda"
+        else {"num_cpus": CPU_ACTOR_CPUS}
+    )
     # A worker's working directory is its node's, not ours.
-    items = [{"id": video.id, "path": str(video.path.absolute())} for video in videos]
-    actor = {"num_gpus": 1} if spec.device == "cuda" else {"num_cpus": CPU_ACTOR_CPUS}
+    items = [{"id": video.id, "path": video.place} for video in videos]
     return (
-        ray.data.from_items(items, override_num_blocks=min(len(items), MAX_INPUT_BLOCKS))
-        .flat_map(_decode, fn_kwargs={"spec": spec}, num_cpus=DECODE_CPUS)
+        ray.data.from_items(items, override_num_blocks=len(items))
+        .flat_map(
+            _decode,
+            fn_kwargs={"spec": spec},
+            compute=TaskPoolStrategy(size=width.decoders),
+            num_cpus=DECODE_CPUS[spec.device],
+            **_only_on(DECODE_NODES, resources),
+        )
         .map(
             _BackboneActor,
             fn_constructor_args=(spec,),
-            compute=ActorPoolStrategy(size=workers),
+            compute=ActorPoolStrategy(size=width.workers),
             **actor,
+            **_only_on(BACKBONE_NODES, resources),
         )
+        .iter_rows()
     )
 
 
+def choose_width(resources: dict[str, float], device: str, options: RayOptions) -> Width:
+    """One backbone worker per GPU, or per CPU, and as many decoders as CPUs are left; UsageError
+    for more workers than there is room for."""
+    cpus = resources.get("CPU", 0.0)
+    if device == "cuda":
+        room, what = int(resources.get("GPU", 0) / options.gpus_per_worker + 1e-9), "GPU workers"
+        default, decoders = room, int(cpus)
+    else:
+        room, what = int((cpus - DECODE_CPUS["cpu"]) / CPU_ACTOR_CPUS), "CPU workers"
+        default = decoders = int(cpus)
+    if room < (options.workers or 1):
+        asked = counted(options.workers or 1, "backbone worker")
+        raise UsageError(f"{asked} wanted, Ray has room for {room} {what}")
+    return Width(options.decoders or max(1, decoders), options.workers or default)
+
+
+def _only_on(name: str, resources: dict[str, float]) -> dict[str, dict[str, float]]:
+    return {"resources": {name: _A_LITTLE}} if name in resources else {}
+
+
 def _decode(item: dict[str, str], spec: ExtractionSpec) -> Iterator[Row]:
-    return decode_batches(Video(item["id"], Path(item["path"])), spec)
+    node = _node()
+    for row in decode_batches(Video.at(item["id"], item["path"]), spec):
+        yield row | {"decoded_on": node}
 
 
-class _BackboneActor(FeatureExtractor):
+class _BackboneActor:
+    """Builds its backbone at the first batch: an actor that fails while it starts would end the
+    whole run, a batch that fails is one video's."""
+
     def __init__(self, spec: ExtractionSpec) -> None:
+        self._spec = spec
+        self._extractor: FeatureExtractor | None = None
+
+    def __call__(self, row: Row) -> Row:
         import torch
 
-        torch.set_num_threads(1)
-        super().__init__(spec)
+        if self._extractor is None and not row["error"]:
+            torch.set_num_threads(1)
+            try:
+                self._extractor = FeatureExtractor(self._spec)
+            except Exception as error:  # weights that this node cannot read, a full GPU
+                row["error"] = f"backbone on {socket.gethostname()}: {one_line(error)}"
+        if self._extractor is not None:
+            return self._extractor(row) | {"computed_on": _node()}
+        clips = row.pop("clips")
+        nothing = np.zeros((len(clips), 1), np.float32)
+        return row | {"features": nothing, "backbone_s": 0.0, "computed_on": _node()}
+
+
+def _node() -> str:
+    import ray
+
+    return ray.get_runtime_context().get_node_id()
 
 
 def _set_up_data() -> None:
@@ -75,18 +144,3 @@ def _set_up_data() -> None:
     context.target_max_block_size = BLOCK_BYTES
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="ray.data")
-
-
-def _workers(resources: dict[str, float], device: str, wanted: int | None) -> int:
-    """One backbone worker per GPU, or per CPU; UsageError for more than there is room for."""
-    if device == "cuda":
-        room, what = int(resources.get("GPU", 0)), "GPUs"
-        default = room
-    else:
-        cpus = resources.get("CPU", 0.0)
-        room, what = int((cpus - DECODE_CPUS) / CPU_ACTOR_CPUS), "CPU workers"
-        default = int(cpus)
-    if room < (wanted or 1):
-        asked = counted(wanted or 1, "backbone worker")
-        raise UsageError(f"{asked} wanted, Ray has room for {room} {what}")
-    return wanted or default

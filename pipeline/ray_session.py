@@ -15,6 +15,7 @@ from pipeline import native_stderr
 from pipeline.errors import UsageError
 
 OBJECT_STORE_BYTES = 2**30
+STANDSTILL_S = 900.0
 KNOCK_S = 10.0
 
 
@@ -23,7 +24,11 @@ class RayOptions:
     """Where the work runs (``None``: on this machine) and how wide (``None``: as there is room)."""
 
     address: str | None = None
-    workers: int | None = None
+    workers: int | None = None  # that compute
+    decoders: int | None = None  # that read videos
+    gpus_per_worker: float = 1.0
+    object_store_bytes: int = OBJECT_STORE_BYTES  # of a Ray that is started here
+    standstill_s: float = STANDSTILL_S  # a run that gives nothing for so long is given up
 
     @property
     def place(self) -> str:
@@ -31,17 +36,24 @@ class RayOptions:
 
 
 @contextmanager
-def session(address: str | None) -> Iterator[Any]:
+def session(options: RayOptions) -> Iterator[Any]:
     """The module ``ray``, started or joined; left again at the end of the block."""
     with native_stderr.set_aside():
-        ray = _start(address)
+        ray = _start(options)
         try:
             yield ray
         finally:
             ray.shutdown()
 
 
-def _start(address: str | None) -> Any:
+def cluster_gpus(options: RayOptions) -> float:
+    """GPUs of the cluster that is joined."""
+    with session(options) as ray:
+        return ray.cluster_resources().get("GPU", 0.0)
+
+
+def _start(options: RayOptions) -> Any:
+    address = options.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None and "RAY_AUTH_MODE" not in os.environ:
         # Ray's ports are open to every user of the machine: an embedded one gets a token of its
@@ -54,12 +66,15 @@ def _start(address: str | None) -> Any:
     try:
         if address is None:
             ray.init(
-                "local", include_dashboard=False, object_store_memory=OBJECT_STORE_BYTES, **quiet
+                "local",
+                include_dashboard=False,
+                object_store_memory=options.object_store_bytes,
+                **quiet,
             )
         else:
             _knock(address)
             ray.init(address, **quiet)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         reason = " ".join(str(error).split())[:200]
         what = f"join a Ray cluster at {address}" if address else "start Ray on this machine"
         raise UsageError(f"cannot {what}: {reason}") from None

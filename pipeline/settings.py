@@ -26,6 +26,11 @@ class Settings(BaseModel):
     protocol: str | None = Field(None, description="extraction protocol")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int | None = Field(None, ge=1, description="backbone workers")
+    decoders: int | None = Field(None, ge=1, description="videos read at once")
+    gpus_per_worker: float = Field(1.0, gt=0, description="GPUs of one backbone worker")
+    precision: Literal["float32", "bf16"] | None = Field(None, description="of the backbone")
+    object_store_gib: float = Field(1.0, ge=0.1, description="memory between the stages, local Ray")
+    standstill_s: float = Field(900.0, gt=0, description="a run without any result is given up")
     features: Path = Field(Path("features"), description="parent of all feature folders")
     runs: Path = Field(Path("runs"), description="folder of trained checkpoints")
     raw: dict[Literal["logo", "fisv", "rg"], Path] = Field(

@@ -44,7 +44,7 @@ def _train_all(
     epochs = sum(task.config.training.epochs for task in todo.values())
     with console.progress("train", epochs, "epoch") as ticker:
         if len(todo) > 1:
-            with session(options.address) as ray:
+            with session(options) as ray:
                 return _Spread(ray, todo, options, ticker, console).results()
         return {index: run(task, partial(_tick, ticker, task)) for index, task in todo.items()}
 

@@ -8,25 +8,37 @@ scheduling, retry or number of workers can change a number.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from extractors import Protocol, get_protocol, open_clips
+from extractors import DamagedVideoError, ExtractorError, Protocol, get_protocol, open_clips
 from pipeline.errors import one_line
 from pipeline.inputs import Video, source_stamp
+from pipeline.remote import local_copy
 
 # About this many bytes: small beside Ray's blocks, and a CPU shows progress.
 BATCH_BYTES = {"cpu": 5 * 2**20, "cuda": 40 * 2**20}
 MAX_BATCH_CLIPS = 64
+STALL_LIMIT_S = 60.0
+# Columns that a cluster adds: the Ray nodes that did a batch.
+_NODES = {"decoded_on", "computed_on"}
+Precision = Literal["float32", "bf16"]
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class ExtractionSpec:
-    """Everything that decides the numbers of a feature file. Travels to every worker."""
+    """Everything that decides the numbers of a feature file. Travels to every worker.
+
+    precision      of the backbone's matrix products.
+    salvage        of a damaged video, keep what comes before the damage.
+    stall_limit_s  a reading process that gives nothing for so long is ended.
+    """
 
     architecture: str | dict[str, Any]
     weights: str
@@ -35,6 +47,9 @@ class ExtractionSpec:
     reader: str = "auto"
     start_s: float | None = None
     end_s: float | None = None
+    precision: Precision = "float32"
+    salvage: bool = False
+    stall_limit_s: float = STALL_LIMIT_S
 
     @property
     def batch_clips(self) -> int:
@@ -47,58 +62,87 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Row]:
     """Rows of one video, in order: ``clips`` uint8 [B, T, H, W, 3], of which ``valid`` count.
 
     Never raises for a bad input: the last row then carries ``error`` instead of clips. The same
-    video gives the same rows at every call.
+    video gives the same rows at every call, but for ``decode_s``, the seconds that a batch took.
+    Where a damaged video is salvaged, rows of ``attempt`` 1 replace those of attempt 0.
     """
-    protocol = get_protocol(spec.protocol)
-    size = spec.batch_clips
+    tried: list[str] = []
+    place = video.path
     try:
         stamp = source_stamp(video.path)
-        with open_clips(
-            video.path, protocol, reader=spec.reader, start_s=spec.start_s, end_s=spec.end_s
-        ) as stream:
+        with local_copy(video.path) as place:
+            record = {"path": str(video.path), "source": stamp}
+            try:
+                yield from _rows(video, place, spec, record, tried)
+            except DamagedVideoError as damage:
+                if not spec.salvage or damage.good_s <= (spec.start_s or 0.0):
+                    raise
+                record["salvaged"] = {"reason": damage.reason, "good_s": damage.good_s}
+                yield from _rows(video, place, spec, record, tried, attempt=1)
+    except Exception as error:  # any failure of one video is a row, so that the others go on
+        empty = np.zeros((spec.batch_clips, *get_protocol(spec.protocol).clip_shape), np.uint8)
+        reason = one_line(error).replace(str(place), str(video.path))
+        yield _row(video, empty, error=reason, tried=json.dumps(tried))
+
+
+def _rows(
+    video: Video,
+    path: Path,
+    spec: ExtractionSpec,
+    record: dict[str, Any],
+    tried: list[str],
+    attempt: int = 0,
+) -> Iterator[Row]:
+    """The batches of one attempt; what goes wrong is noted in ``tried`` and raised."""
+    protocol, size = get_protocol(spec.protocol), spec.batch_clips
+    ends_s = [end for end in (spec.end_s, record.get("salvaged", {}).get("good_s")) if end]
+    tried.append("look at the container")
+    with open_clips(
+        path,
+        protocol,
+        reader=spec.reader,
+        start_s=spec.start_s,
+        end_s=min(ends_s, default=None),
+        stall_limit_s=spec.stall_limit_s,
+    ) as stream:
+        tried.pop()
+        batches, began = -(-len(stream) // size), time.perf_counter()
+        try:
             for index, (clips, valid) in enumerate(_batched(stream, size, protocol)):
                 # Read last: a reader that had to be replaced is known once the frames are there.
-                record = asdict(stream.info) | {"path": str(video.path), "source": stamp}
-                yield _row(video, index, clips, valid, len(stream), json.dumps(record), "")
-    except Exception as error:  # any failure of one video is a row, so that the others go on
-        empty = np.zeros((size, *protocol.clip_shape), np.uint8)
-        yield _row(video, 0, empty, 0, 0, "", one_line(error))
+                is_last = index + 1 == batches
+                yield _row(
+                    video,
+                    clips,
+                    batch=index,
+                    batches=batches,
+                    attempt=attempt,
+                    valid=valid,
+                    total=len(stream),
+                    record=json.dumps(asdict(stream.info) | record) if is_last else "",
+                    decode_s=time.perf_counter() - began,
+                )
+                began = time.perf_counter()
+        except ExtractorError:
+            note = f" ({stream.info.reader_note})" if stream.info.reader_note else ""
+            tried.append(f"{stream.info.reader}{note}")
+            raise
 
 
-class FeatureExtractor:
-    """Clip batches to features; holds the backbone. Give each worker one torch thread: with a
-    worker per core that is as fast, and no sum changes its order with the number of cores."""
-
-    def __init__(self, spec: ExtractionSpec) -> None:
-        import torch
-
-        from extractors import build_backbone
-
-        self._protocol = get_protocol(spec.protocol)
-        self._device = torch.device(spec.device)
-        self._backbone = build_backbone(spec.architecture, spec.weights).to(self._device)
-
-    def __call__(self, row: Row) -> Row:
-        """The row with ``features`` float32 [B, C] for its ``clips``; an error row stays one."""
-        clips = row.pop("clips")
-        error = row["error"]
-        features = np.zeros((len(clips), self._backbone.channels), np.float32)
-        if not error:
-            try:
-                features = self._forward(clips)
-            except Exception as failure:  # out of memory on one batch must not end the run
-                error = f"backbone: {one_line(failure)}"
-        return row | {"features": features, "error": error}
-
-    def _forward(self, clips: np.ndarray) -> np.ndarray:
-        import torch
-
-        from extractors import normalise
-
-        with torch.inference_mode():
-            # Arrays from Ray's object store are read-only; torch wants its own copy.
-            batch = torch.from_numpy(np.array(clips)).to(self._device)
-            return self._backbone(normalise(batch, self._protocol)).float().cpu().numpy()
+def _row(video: Video, clips: np.ndarray, **fields: Any) -> Row:
+    """``batch`` number ``index`` of ``batches``; ``total`` clips in the whole video. Ray wants the
+    same columns in every row."""
+    empty = {
+        "batch": 0,
+        "batches": 0,
+        "attempt": 0,
+        "valid": 0,
+        "total": 0,
+        "record": "",
+        "error": "",
+        "tried": "",
+        "decode_s": 0.0,
+    }
+    return {"video": video.id, "clips": clips} | empty | fields
 
 
 def _batched(
@@ -115,20 +159,53 @@ def _batched(
         yield batch, filled
 
 
-def _row(
-    video: Video, index: int, clips: np.ndarray, valid: int, total: int, record: str, error: str
-) -> Row:
-    """``batch`` number ``index`` of ``batches``; ``total`` clips in the whole video."""
-    return {
-        "video": video.id,
-        "batch": index,
-        "batches": -(-total // len(clips)),
-        "valid": valid,
-        "total": total,
-        "clips": clips,
-        "record": record,
-        "error": error,
-    }
+class FeatureExtractor:
+    """Clip batches to features; holds the backbone. Give each worker one torch thread: with a
+    worker per core that is as fast, and no sum changes its order with the number of cores."""
+
+    def __init__(self, spec: ExtractionSpec) -> None:
+        import torch
+
+        from extractors import build_backbone
+
+        self._protocol = get_protocol(spec.protocol)
+        self._device = torch.device(spec.device)
+        self._bf16 = spec.precision == "bf16"
+        self._backbone = build_backbone(spec.architecture, spec.weights).to(self._device)
+        # Batches have one shape: they go to the GPU from one page-locked place.
+        self._pinned = None
+        if self._device.type == "cuda":
+            shape = (spec.batch_clips, *self._protocol.clip_shape)
+            self._pinned = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+
+    def __call__(self, row: Row) -> Row:
+        """The row with ``features`` float32 [B, C] for its ``clips``, and the seconds that took;
+        an error row stays one."""
+        clips = row.pop("clips")
+        error, began = row["error"], time.perf_counter()
+        features = np.zeros((len(clips), self._backbone.channels), np.float32)
+        if not error:
+            try:
+                features = self._forward(clips)
+            except Exception as failure:  # out of memory on one batch must not end the run
+                error = f"backbone: {one_line(failure)}"
+        seconds = time.perf_counter() - began
+        return row | {"features": features, "error": error, "backbone_s": seconds}
+
+    def _forward(self, clips: np.ndarray) -> np.ndarray:
+        import torch
+
+        from extractors import normalise
+
+        kind = self._device.type
+        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=self._bf16):
+            if self._pinned is None:
+                # Arrays from Ray's object store are read-only; torch wants its own copy.
+                batch = torch.from_numpy(np.array(clips))
+            else:
+                np.copyto(self._pinned.numpy(), clips)
+                batch = self._pinned.to(self._device, non_blocking=True)
+            return self._backbone(normalise(batch, self._protocol)).float().cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -139,6 +216,7 @@ class Finished:
     features: np.ndarray | None
     record: dict[str, Any]
     error: str
+    tried: tuple[str, ...] = ()
 
 
 class Assembly:
@@ -146,6 +224,7 @@ class Assembly:
 
     def __init__(self) -> None:
         self._batches: dict[str, dict[int, Row]] = {}
+        self._attempt: dict[str, int] = {}
         self._ended: set[str] = set()
 
     def add(self, row: Row) -> Finished | None:
@@ -155,7 +234,13 @@ class Assembly:
             return None
         if row["error"]:
             self._end(video)
-            return Finished(video, None, {}, row["error"])
+            tried = tuple(json.loads(row["tried"] or "[]"))
+            return Finished(video, None, {}, row["error"], tried)
+        if row["attempt"] != self._attempt.setdefault(video, row["attempt"]):
+            if row["attempt"] < self._attempt[video]:
+                return None
+            self._attempt[video] = row["attempt"]
+            self._batches.pop(video)
         rows = self._batches.setdefault(video, {})
         rows[int(row["batch"])] = row
         if len(rows) < row["batches"]:
@@ -163,8 +248,12 @@ class Assembly:
         self._end(video)
         ordered = [rows[index] for index in range(len(rows))]
         features = np.concatenate([r["features"][: r["valid"]] for r in ordered])
-        return Finished(video, features, json.loads(ordered[-1]["record"]), "")
+        record = json.loads(ordered[-1]["record"])
+        for key in _NODES.intersection(ordered[0]):
+            record[key] = sorted({row[key] for row in ordered})
+        return Finished(video, features, record, "")
 
     def _end(self, video: str) -> None:
         self._ended.add(video)
+        self._attempt.pop(video, None)
         self._batches.pop(video, None)

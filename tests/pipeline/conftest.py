@@ -1,8 +1,14 @@
-"""For the tests of training: own data, whose features decide the score; models compared."""
+"""Own data whose features decide the score; models compared; a real Ray cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +60,58 @@ def same_weights() -> Callable[[Path, Path], int]:
         return len(first)
 
     return compare
+
+
+# Every node must be told the same; the tests' cluster is this machine's alone.
+CLUSTER_ENVIRONMENT = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+_CLUSTER = """
+import json, sys
+from ray.cluster_utils import Cluster
+
+nodes = json.loads(sys.argv[1])
+cluster = Cluster(initialize_head=True, head_node_args=nodes[0])
+for node in nodes[1:]:
+    cluster.add_node(**node)
+raylets = [n.all_processes["raylet"][0].process.pid for n in cluster.list_all_nodes()]
+print("READY", json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
+input()
+cluster.shutdown()
+"""
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """``raylets`` are process ids, the head's first; ``root`` is the process that started all."""
+
+    address: str
+    raylets: list[int]
+    root: int
+    environment: dict[str, str]
+
+
+@contextmanager
+def _cluster(nodes: list[dict]) -> Iterator[RayCluster]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _CLUSTER, json.dumps(nodes)],
+        env=CLUSTER_ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        ready = next((line for line in process.stdout if line.startswith("READY")), None)
+        if ready is None:
+            pytest.fail("the Ray cluster did not start")
+        facts = json.loads(ready.removeprefix("READY"))
+        yield RayCluster(**facts, root=process.pid, environment=CLUSTER_ENVIRONMENT)
+    finally:
+        process.communicate("\n", timeout=60)
+
+
+@pytest.fixture
+def ray_cluster() -> Iterator[Callable[..., RayCluster]]:
+    """``ray_cluster({...}, {...})`` starts a raylet for each argument (those of ray's
+    ``Cluster.add_node``; none: three of one CPU), the head first."""
+    with ExitStack() as stack:
+        yield lambda *nodes: stack.enter_context(_cluster(list(nodes) or [{"num_cpus": 1}] * 3))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +24,18 @@ from pipeline.stages import (
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 
 
-def rows_of(video: str, batches: int, channels: int = 3) -> list[dict]:
+def rows_of(video: str, batches: int, attempt: int = 0, channels: int = 3) -> list[dict]:
     return [
         {
             "video": video,
             "batch": index,
             "batches": batches,
+            "attempt": attempt,
             "valid": 2 if index < batches - 1 else 1,
             "features": np.full((2, channels), index, np.float32),
             "record": json.dumps({"n": index}),
             "error": "",
+            "tried": "",
         }
         for index in range(batches)
     ]
@@ -52,11 +56,23 @@ def test_assembly_orders_whatever_comes_and_drops_padding() -> None:
 def test_assembly_ends_a_video_once() -> None:
     assembly = Assembly()
     first, second = rows_of("v", 2)
-    assert assembly.add(first | {"error": "damaged"}) == Finished("v", None, {}, "damaged")
+    failed = first | {"error": "damaged", "tried": '["pyav"]'}
+    assert assembly.add(failed) == Finished("v", None, {}, "damaged", ("pyav",))
     assert assembly.add(second) is None
     (only,) = rows_of("w", 1)
     assert assembly.add(only) is not None
     assert assembly.add(only) is None
+
+
+def test_a_later_attempt_replaces_an_earlier_one_whatever_comes_first() -> None:
+    assembly = Assembly()
+    earlier, later = rows_of("v", 3), rows_of("v", 2, attempt=1)
+    assert assembly.add(earlier[0]) is None
+    assert assembly.add(later[1]) is None
+    assert assembly.add(earlier[1]) is None
+    assert assembly.add(earlier[2]) is None
+    finished = assembly.add(later[0])
+    assert finished is not None and finished.features[:, 0].tolist() == [0, 0, 1]
 
 
 def test_every_batch_has_one_shape_and_the_same_rows_come_twice(
@@ -70,7 +86,9 @@ def test_every_batch_has_one_shape_and_the_same_rows_come_twice(
     assert {(row["batches"], row["total"]) for row in rows} == {(2, 9)}
     for row, again in zip(rows, decode_batches(video, spec), strict=True):
         assert np.array_equal(row.pop("clips"), again.pop("clips"))
+        assert row.pop("decode_s") > 0 and again.pop("decode_s") > 0
         assert row == again
+    assert json.loads(row["record"])["clip_start_s"] == pytest.approx([0.64 * c for c in range(9)])
 
 
 def test_a_bad_video_is_a_row_with_a_reason(tmp_path: Path) -> None:
@@ -81,6 +99,53 @@ def test_a_bad_video_is_a_row_with_a_reason(tmp_path: Path) -> None:
     reason = row["error"]
     passed_on = FeatureExtractor(SPEC)(row)
     assert passed_on["error"] == reason and not passed_on["features"].any()
+
+
+@pytest.fixture
+def damaged(routine_video: Callable[..., Path]) -> Path:
+    """A video whose last tenth is noise: it opens, and cannot be decoded to its end."""
+    path = routine_video("whole.mp4", elements=30)
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"mdat") + 4
+    end = data.index(b"moov") if data.index(b"moov") > begin else len(data)
+    spoiled = begin + (end - begin) * 9 // 10
+    data[spoiled:end] = np.random.default_rng(0).bytes(end - spoiled)
+    path.with_name("damaged.mp4").write_bytes(data)
+    return path.with_name("damaged.mp4")
+
+
+def test_damage_is_a_failure_that_says_what_is_good(damaged: Path) -> None:
+    *_, last = decode_batches(Video("v", damaged), SPEC)
+    assert re.search(r"damaged.mp4: damaged: .*; the first [\d.]+ s are good", last["error"])
+    assert json.loads(last["tried"])[0].startswith("pyav")
+
+
+def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
+    """The features are those of the whole video, cut where the damage begins."""
+    extractor, spec = FeatureExtractor(SPEC), replace(SPEC, salvage=True)
+
+    def features(path: Path, spec: ExtractionSpec) -> Finished:
+        assembly = Assembly()
+        rows = [extractor(row) for row in decode_batches(Video("v", path), spec)]
+        (finished,) = [done for row in rows if (done := assembly.add(row)) is not None]
+        assert not finished.error
+        return finished
+
+    salvaged = features(damaged, spec)
+    good_s = salvaged.record["salvaged"]["good_s"]
+    assert 10 < good_s < 19.2
+    assert salvaged.record["clip_end_s"][-1] <= good_s + 1e-3
+    whole = features(damaged.with_name("whole.mp4"), replace(SPEC, end_s=good_s))
+    assert salvaged.features.tobytes() == whole.features.tobytes()
+    assert "salvaged" not in whole.record
+
+
+def test_bf16_is_near_to_float32(routine_video: Callable[..., Path]) -> None:
+    (row,) = decode_batches(Video("v", routine_video("v.mp4", elements=8)), SPEC)
+    exact = FeatureExtractor(SPEC)(dict(row))["features"]
+    rounded = FeatureExtractor(replace(SPEC, precision="bf16"))(dict(row))["features"]
+    assert rounded.dtype == np.float32
+    assert 0 < np.abs(rounded - exact).max() < 0.03 * np.abs(exact).max()
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,0 +1,57 @@
+"""``failures.jsonl`` in a feature folder: the videos that could not be done, a JSON line each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from datetime import datetime
+
+from aqa.features import FeatureFolder
+from aqa.files import write_atomically
+from pipeline.errors import Failure
+
+FILE_NAME = "failures.jsonl"
+
+
+class FailureLog:
+    """What failed in this folder and was not tried again since; written at every failure.
+
+    Lines of earlier runs stay, but for the videos of this one. Without a failure there is no file.
+    """
+
+    def __init__(self, folder: FeatureFolder, videos: Collection[str]) -> None:
+        self._path = folder.folder / FILE_NAME
+        try:
+            earlier = self._path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            earlier = None
+        again = {None, *videos}
+        self._lines = [line for line in (earlier or "").splitlines() if _id(line) not in again]
+        if earlier is not None and len(self._lines) < len(earlier.splitlines()):
+            self._write()
+
+    def add(self, failure: Failure) -> None:
+        entry = {
+            "id": failure.name,
+            "path": failure.path or failure.name,
+            "reason": failure.reason,
+            "tried": list(failure.tried),
+            "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+        }
+        self._lines.append(json.dumps(entry, ensure_ascii=False))
+        self._write()
+
+    def _write(self) -> None:
+        if self._lines:
+            text = "\n".join(self._lines) + "\n"
+            write_atomically(self._path, lambda file: file.write(text.encode()))
+        else:
+            self._path.unlink(missing_ok=True)
+
+
+def _id(line: str) -> str | None:
+    """None for a line that is damaged: it is dropped."""
+    try:
+        return json.loads(line)["id"]
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,87 @@
+"""Peak memory of an extraction: one 4-minute 720p video against twenty of them.
+
+    python tests/benchmarks/extract_memory.py [--videos 20] [--seconds 240] [--footage DIR]
+
+Runs ``aqa-pipeline extract`` with Ray on this machine and the small backbone, and adds up the
+proportional set size of its whole process tree (shared pages, the object store among them, count
+once), several times a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from footage import write_footage
+
+COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", "--backbone"]
+COMMAND += ["swin3d_mini", "--weights", "random", "--videos"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--videos", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=240.0)
+    parser.add_argument("--footage", type=Path, default=Path("runs/footage"))
+    options = parser.parse_args()
+    first = write_footage(
+        options.footage / f"720p-{options.seconds:g}s.mp4", options.seconds, 1280, 720
+    )
+    peaks = []
+    for count in (1, options.videos):
+        with tempfile.TemporaryDirectory() as folder:
+            for number in range(count):
+                (Path(folder) / "in").mkdir(exist_ok=True)
+                (Path(folder) / "in" / f"{number}.mp4").symlink_to(first.resolve())
+            peak, store, seconds = run(Path(folder))
+        peaks.append(peak)
+        print(
+            f"{count} x {options.seconds:g} s of 720p: peak {peak / 2**30:.2f} GiB, of which object "
+            f"store {store / 2**30:.2f} GiB, {seconds:.0f} s",
+            flush=True,
+        )
+    print(f"{options.videos} videos need {peaks[1] / peaks[0]:.2f} times the memory of one")
+
+
+def run(folder: Path) -> tuple[int, int, float]:
+    """(peak of all, object store at that moment) in bytes, and seconds."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [*COMMAND, "in", "--output", "out", "--quiet"], cwd=folder, stdout=subprocess.DEVNULL
+    )
+    peak = store = 0
+    while process.poll() is None:
+        total, shared = tree_memory(process.pid)
+        if total > peak:
+            peak, store = total, shared
+        time.sleep(0.3)
+    if process.returncode:
+        sys.exit(f"extract ended with {process.returncode}")
+    return peak, store, time.monotonic() - began
+
+
+def tree_memory(root: int) -> tuple[int, int]:
+    """Bytes of the process tree, and of its object store (pages of /dev/shm)."""
+    total = store = 0
+    try:
+        processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
+    except psutil.Error:
+        return 0, 0
+    for process in processes:
+        try:
+            total += process.memory_full_info().pss
+            for entry in process.memory_maps():
+                if entry.path.startswith("/dev/shm"):
+                    store += entry.pss
+        except psutil.Error:
+            continue
+    return total, store
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""What an extraction costs: decoding alone, the backbone alone, both through Ray, handing over.
+
+    python tests/benchmarks/extract_rate.py [--videos 8] [--rounds 3] [--footage DIR]
+
+In turns, in one run: one decoder alone, one backbone worker alone (one thread), and ``extract``
+with one of each, on two cores; its rate is that from the first batch to the last. Then the same
+graph with stages that do nothing, for batches of one clip and of eight: what handing a clip over
+costs each part in processor time, and so what one driver can feed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+from footage import write_footage
+
+from aqa.features import FeatureFolder
+from pipeline.console import Console
+from pipeline.extract import feature_origin, make_spec
+from pipeline.extract_view import Meter
+from pipeline.inputs import Video
+from pipeline.ray_session import RayOptions, session
+from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor, decode_batches
+from pipeline.supervise import finished_videos
+
+# Cheaper than swin3d_mini: a clip takes the backbone about as long as the decoder.
+BACKBONE = {
+    "embed_dim": 12,
+    "depths": [1, 1],
+    "num_heads": [1, 2],
+    "patch_size": [4, 8, 8],
+    "window_size": [4, 7, 7],
+}
+PROTOCOL = "contiguous32"
+
+
+def decode_alone(videos: list[Video], spec: ExtractionSpec) -> float:
+    began, clips = time.perf_counter(), 0
+    for video in videos:
+        clips += sum(row["valid"] for row in decode_batches(video, spec))
+    return clips / (time.perf_counter() - began)
+
+
+def backbone_alone(video: Video, spec: ExtractionSpec, clips: int) -> float:
+    import torch
+
+    torch.set_num_threads(1)
+    extractor = FeatureExtractor(spec)
+    row = next(iter(decode_batches(video, spec)))
+    extractor(dict(row))
+    began, done = time.perf_counter(), 0
+    while done < clips:
+        extractor(dict(row))
+        done += row["valid"]
+    return done / (time.perf_counter() - began)
+
+
+def end_to_end(videos: list[Video], spec: ExtractionSpec) -> tuple[float, str]:
+    """Clips per second between the first batch and the last, features written; the summary."""
+    meter = Meter(len(videos), 0)
+    stamps: list[float] = []
+    with tempfile.TemporaryDirectory() as out:
+        folder, origin = FeatureFolder(out), feature_origin(spec)
+        options = RayOptions(workers=1, decoders=1)
+        finished = finished_videos(
+            videos,
+            spec,
+            options,
+            Console(quiet=True),
+            meter,
+            lambda: stamps.append(time.perf_counter()),
+        )
+        for video in finished:
+            folder.save(video.id, video.features, origin, video.record)
+            meter.ended(video.id, failed=bool(video.error))
+    return (meter.clips - spec.batch_clips) / (stamps[-1] - stamps[0]), meter.summary()
+
+
+def empty_decode(item: dict, rows: int, clips: int) -> Iterator[dict]:
+    for index in range(rows):
+        yield {"video": str(item["id"]), "batch": index, "batches": rows, "attempt": 0,
+               "valid": clips, "total": rows * clips, "record": "{}", "error": "", "tried": "",
+               "decode_s": 0.0, "clips": np.zeros((clips, 32, 224, 224, 3), np.uint8)}  # fmt: skip
+
+
+class EmptyBackbone:
+    def __call__(self, row: dict) -> dict:
+        clips = np.array(row.pop("clips"))  # the copy that a real one takes
+        return row | {"features": np.zeros((len(clips), 1024), np.float32), "backbone_s": 0.0}
+
+
+def handing_over(videos: int, rows: int, clips: int) -> dict[str, float]:
+    """Processor milliseconds per clip of driver, decode side, backbone side and Ray itself."""
+    from ray.data import ActorPoolStrategy, TaskPoolStrategy
+
+    from pipeline.graph import _set_up_data
+
+    with session(RayOptions()) as ray:
+        _set_up_data()
+        data = (
+            ray.data.from_items([{"id": i} for i in range(videos)], override_num_blocks=videos)
+            .flat_map(
+                empty_decode,
+                fn_kwargs={"rows": rows, "clips": clips},
+                compute=TaskPoolStrategy(size=1),
+                num_cpus=0.4,
+            )
+            .map(EmptyBackbone, compute=ActorPoolStrategy(size=1), num_cpus=0.5)
+        )
+        assembly, before, done = Assembly(), None, 0
+        for row in data.iter_rows():
+            assembly.add(row)
+            if before is None:
+                before, began = processor_seconds(), time.perf_counter()
+            else:
+                done += row["valid"]
+        after, wall = processor_seconds(), time.perf_counter() - began
+    costs = {part: (after[part] - before.get(part, 0.0)) / done * 1e3 for part in after}
+    return costs | {"wall": wall / done * 1e3}
+
+
+def processor_seconds() -> dict[str, float]:
+    me = psutil.Process()
+    times = me.cpu_times()
+    seconds = {"driver": times.user + times.system, "decode": 0.0, "backbone": 0.0, "ray": 0.0}
+    for process in me.children(recursive=True):
+        try:
+            title, times = " ".join(process.cmdline()), process.cpu_times()
+        except psutil.Error:
+            continue
+        part = "decode" if "FlatMap" in title else "backbone" if "MapWorker" in title else "ray"
+        seconds[part] += times.user + times.system
+    return seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--videos", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--footage", type=Path, default=Path("runs/footage"))
+    options = parser.parse_args()
+    path = write_footage(options.footage / "360p-60s.mp4", 60.0, 640, 360)
+    videos = [Video(f"v{number}", path) for number in range(options.videos)]
+    spec = make_spec(architecture=BACKBONE, weights="random", protocol=PROTOCOL, device="cpu")
+    rates: dict[str, list[float]] = {"decode": [], "backbone": [], "both": []}
+    for _ in range(options.rounds):
+        rates["decode"].append(decode_alone(videos[:2], spec))
+        rates["backbone"].append(backbone_alone(videos[0], spec, 92))
+        rate, summary = end_to_end(videos, spec)
+        rates["both"].append(rate)
+        print(summary, flush=True)
+    decode, backbone, both = (statistics.median(rates[name]) for name in rates)
+    print(
+        f"clips/s, medians of {options.rounds}: decoding alone {decode:.2f}, backbone alone "
+        f"{backbone:.2f}, both through Ray {both:.2f}: {both / min(decode, backbone):.2f} of the "
+        "slower one"
+    )
+    for clips, rows in ((1, 100), (8, 25)):
+        costs = handing_over(6, rows, clips)
+        parts = ", ".join(f"{part} {ms:.2f}" for part, ms in costs.items())
+        print(f"handing over, batches of {clips}: processor ms per clip: {parts}")
+
+
+if __name__ == "__main__":
+    main()

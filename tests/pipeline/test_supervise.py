@@ -1,0 +1,168 @@
+"""Runs of the graph that break off or stand still, and the view of a run; without Ray's work."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ray.exceptions import ActorDiedError
+
+from pipeline import supervise
+from pipeline.console import Console
+from pipeline.errors import UsageError
+from pipeline.extract_view import Meter
+from pipeline.graph import Width
+from pipeline.inputs import Video
+from pipeline.ray_session import RayOptions
+from pipeline.stages import ExtractionSpec, Finished, Row
+
+SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+VIDEOS = [Video(name, Path(f"{name}.mp4")) for name in "abc"]
+
+
+def row(video: str, batch: int = 0, batches: int = 1, **fields: Any) -> Row:
+    return {
+        "video": video, "batch": batch, "batches": batches, "attempt": 0, "valid": 4,
+        "total": 4 * batches, "record": "{}", "error": "", "tried": "", "decode_s": 1.0,
+        "backbone_s": 0.5, "decoded_on": "n", "computed_on": "n",
+        "features": np.zeros((4, 2), np.float32),
+    } | fields  # fmt: skip
+
+
+@pytest.fixture
+def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
+    """``graph(rows of run 1, rows of run 2, ...)``: an exception among the rows is raised. Gives
+    the list of the ids that each run was started with."""
+
+    def install(*runs: list[Row | Exception]) -> list[list[str]]:
+        started: list[list[str]] = []
+        scripts = iter(runs)
+
+        @contextmanager
+        def session(options: RayOptions) -> Iterator[Any]:
+            yield type("Ray", (), {"cluster_resources": staticmethod(lambda: {"CPU": 2.0})})
+
+        def rows(ray: Any, videos: list[Video], *_: Any) -> Iterator[Row]:
+            started.append([video.id for video in videos])
+            for entry in next(scripts):
+                if isinstance(entry, Exception):
+                    raise entry
+                yield entry
+
+        monkeypatch.setattr(supervise, "session", session)
+        monkeypatch.setattr(supervise, "feature_rows", rows)
+        return started
+
+    return install
+
+
+def run(options: RayOptions | None = None) -> list[Finished]:
+    meter = Meter(len(VIDEOS), 0)
+    return list(
+        supervise.finished_videos(
+            VIDEOS, SPEC, options or RayOptions(), Console(quiet=True), meter, lambda: None
+        )
+    )
+
+
+def test_a_run_that_breaks_off_goes_on_with_what_is_left(graph: Callable[..., Any]) -> None:
+    started = graph([row("b"), row("a", 0, 2), ActorDiedError()], [row("a"), row("c")])
+    assert [video.id for video in run()] == ["b", "a", "c"]
+    assert started == [["a", "b", "c"], ["a", "c"]]
+
+
+def test_videos_that_ray_lost_are_done_again(graph: Callable[..., Any]) -> None:
+    started = graph([row("a"), row("b", 1, 2)], [row("b"), row("c")])
+    assert [video.id for video in run()] == ["a", "b", "c"]
+    assert started == [["a", "b", "c"], ["b", "c"]]
+
+
+def test_runs_without_any_result_end_with_a_reason(graph: Callable[..., Any]) -> None:
+    broken = ConnectionError("the head is gone")
+    started = graph([row("a"), broken], [broken], [broken], [broken])
+    first, *others = run()
+    assert first.id == "a" and not first.error
+    assert len(started) == 4
+    assert [video.id for video in others] == ["b", "c"]
+    assert others[0].error == "the run broke off 3 times: ConnectionError: the head is gone"
+
+
+def test_wrong_usage_is_said_at_once_and_a_lost_cluster_is_a_failure(
+    graph: Callable[..., Any],
+) -> None:
+    graph([UsageError("cannot join a Ray cluster")])
+    with pytest.raises(UsageError, match="cannot join"):
+        run()
+    graph([row("a"), ConnectionError()], *[[UsageError("cannot join a Ray cluster")]] * 3)
+    assert [bool(video.error) for video in run()] == [False, True, True]
+
+
+def test_standstill_is_noticed() -> None:
+    wait = threading.Event()
+
+    def rows() -> Iterator[Row]:
+        yield row("a")
+        wait.wait(30)
+
+    given = supervise.watched(rows(), limit_s=0.3)
+    assert next(given)["video"] == "a"
+    with pytest.raises(supervise.StandstillError, match=r"nothing came for 0\.3 s"):
+        next(given)
+    wait.set()
+
+
+def test_errors_and_many_rows_pass_through_the_watch() -> None:
+    assert len(list(supervise.watched(iter([row("a")] * 500), limit_s=30))) == 500
+    broken = itertools.chain([row("a")], (1 // zero for zero in [0]))
+    with pytest.raises(ZeroDivisionError):
+        list(supervise.watched(broken, limit_s=30))
+
+
+def test_meter() -> None:
+    clock = iter(itertools.count(0.0, 1.0))
+    time = [0.0]
+    meter = Meter(4, 1, now=lambda: time[0])
+    assert "Ray starts" in meter.line()
+    meter.run_starts(Width(decoders=2, workers=1), 4)
+    for _ in range(11):
+        time[0] = next(clock)
+        meter.add(row("a", batches=20))
+    assert meter.clips_per_s == pytest.approx(4)
+    assert meter.busy == pytest.approx((0.5, 0.5))
+    # 80 - 44 clips of this video and three more of 80, at 4 a second
+    assert meter.left_s == pytest.approx((36 + 240) / 4)
+    assert meter.line() == (
+        "extract: 0 of 4 videos (0 done, 0 failed, 1 complete before), 44 clips, 4 clips/s, "
+        "decoding 50% busy, backbone 50% busy, 1:09 left"
+    )
+    meter.ended("a", failed=False)
+    meter.ended("b", failed=True)
+    assert "2 of 4 videos (1 done, 1 failed, 1 complete before)" in meter.line()
+
+
+@pytest.mark.parametrize(
+    ("decode_s", "backbone_s", "words"),
+    [
+        (1.9, 0.3, "the decoding was the limit (2 readers 95% busy and 1 worker 30% busy)"),
+        (0.2, 0.95, "the backbone was the limit"),
+        (1.8, 0.9, "both stages were the limit"),
+        (0.2, 0.3, "neither stage was"),
+    ],
+)
+def test_summary_says_which_stage_was_the_limit(
+    decode_s: float, backbone_s: float, words: str
+) -> None:
+    time = [0.0]
+    meter = Meter(1, 0, now=lambda: time[0])
+    meter.run_starts(Width(2, 1), 5)
+    for index in range(11):
+        time[0] = float(index)
+        meter.add(row("a", decode_s=decode_s, backbone_s=backbone_s))
+    assert words in meter.summary()
+    assert meter.summary().startswith("44 clips in 0:10, 4.4 clips/s once started")
