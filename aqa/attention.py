@@ -6,6 +6,7 @@ Shapes: B videos, Q queries, T clips, d the model's width, h the width of a head
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -32,9 +33,25 @@ class Attention(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         """[B, Q, d], [B, T, d], [B, T, d]; mask bool [B, T], True at real clips -> float32
         [B, Q, d]."""
+        return self._attend(self._project(query, key, value), mask)
+
+    def over_constant(self, tokens: Tensor, norm: nn.LayerNorm, position: Tensor | None) -> Tensor:
+        """Self-attention of norm(tokens), the position added to queries and keys, for tokens
+        [B, Q, d] that need no gradient -> float32 [B, Q, d].
+
+        The weight of the norm goes into the projections; its bias and the position become a part
+        that all videos share. So the gradient never has to pass the B x Q inputs.
+        """
+        plain = F.layer_norm(tokens, norm.normalized_shape, eps=norm.eps)
+        value = norm.bias.expand(plain.shape[1:])  # [Q, d]
+        placed = value if position is None else value + position
+        shared = torch.cat(self._project(placed, placed, value), dim=-1)  # [Q, 3 d]
+        projected = F.linear(plain, self.in_proj_weight * norm.weight) + shared
+        return self._attend(projected.chunk(3, dim=-1), None)
+
+    def _attend(self, projected: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         q, k, v = (
-            tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for tokens in self._project(query, key, value)
+            tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2) for tokens in projected
         )  # [B, heads, Q or T, h]
         allowed = None if mask is None else mask[:, None, None, :]
         rate = self.dropout if self.training else 0.0

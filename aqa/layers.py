@@ -70,9 +70,12 @@ class DecoderLayer(nn.Module):
         def placed(tokens: Tensor) -> Tensor:
             return tokens if query_position is None else tokens + query_position
 
-        normed = self.norm1(queries)
-        asking = placed(normed)
-        own = self.self_attention(asking, asking, normed, None)
+        if queries.requires_grad or not torch.is_grad_enabled():
+            normed = self.norm1(queries)
+            asking = placed(normed)
+            own = self.self_attention(asking, asking, normed, None)
+        else:  # drawn ones, in the first layer
+            own = self.self_attention.over_constant(queries, self.norm1, query_position)
         queries = own + self.dropout(own)
         crossed = self.cross_attention(placed(self.norm2(queries)), keys, values, memory_mask)
         queries = queries + self.dropout(crossed)
@@ -145,6 +148,20 @@ class WeightScoreHead(nn.Module):
             return mlp[-1](hidden.float()).squeeze(-1)
 
 
+class Gram(torch.autograd.Function):
+    """x x^T for x [..., Q, d]; its gradient takes one product, where autograd would do two."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x @ x.transpose(-1, -2)
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return (grad + grad.transpose(-1, -2)) @ x
+
+
 def attention_consistency(selfs: Tensor, crosses: Tensor) -> Tensor:
     """The attention loss of the paper, one value a video: [layers, B, Q, d] twice -> [B].
 
@@ -153,8 +170,7 @@ def attention_consistency(selfs: Tensor, crosses: Tensor) -> Tensor:
     width = selfs.shape[-1]
     with full_precision(selfs.device):
         own, crossed = (
-            ((outputs.float() @ outputs.float().transpose(-1, -2)) / width).log_softmax(-1)
-            for outputs in (selfs, crosses)
+            (Gram.apply(outputs.float()) / width).log_softmax(-1) for outputs in (selfs, crosses)
         )  # [layers, B, Q, Q]
     # Both as logarithms: the gradient through a probability that has become 0 would be nan.
     divergence = F.kl_div(own, crossed, reduction="none", log_target=True)

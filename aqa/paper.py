@@ -34,7 +34,7 @@ def paper_rate(recipe: PaperTraining, step: int) -> float:
 
 
 def paper_optimizer(model: PublishedModel, recipe: PaperTraining) -> torch.optim.Adam:
-    return torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay)
+    return torch.optim.Adam(model.parameters(), weight_decay=recipe.weight_decay, fused=True)
 
 
 def paper_step(

@@ -77,3 +77,26 @@ def test_dropout_repeats_for_a_seed_and_rests_in_eval():
     torch.manual_seed(3)
     assert torch.equal(first, dropout(values))
     assert dropout.eval()(values) is values
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_self_attention_over_constant_tokens_has_the_plain_values_and_gradients(placed):
+    torch.manual_seed(0)
+    attention, norm = Attention(16, 4, 0.0), torch.nn.LayerNorm(16)
+    parameters = [*attention.parameters(), *norm.parameters()]
+    for parameter in parameters:
+        torch.nn.init.normal_(parameter, std=0.3)
+    tokens, above = torch.randn(3, 5, 16), torch.randn(3, 5, 16)
+    position = torch.randn(5, 16) if placed else None
+    normed = norm(tokens)
+    asking = normed + position if placed else normed
+    expected = attention(asking, asking, normed, None)
+    found = attention.over_constant(tokens, norm, position)
+    torch.testing.assert_close(found, expected)
+    pairs = zip(
+        torch.autograd.grad(found, parameters, above),
+        torch.autograd.grad(expected, parameters, above),
+        strict=True,
+    )
+    for gradient, wanted in pairs:
+        assert float((gradient - wanted).norm()) <= 1e-5 * float(wanted.norm()) + 1e-5

@@ -8,7 +8,8 @@ from aqa import AqaError
 from aqa.assessment import ModelInfo
 from aqa.build import build_model
 from aqa.config import ClipModelConfig, HonestTraining, PublishedModelConfig
-from aqa.layers import attention_consistency, sinusoids
+from aqa.layers import Gram, attention_consistency, sinusoids
+from aqa.published import PublishedModel
 from aqa.videos import Videos
 
 C = 12
@@ -207,3 +208,33 @@ def test_attention_consistency_is_zero_for_equal_maps_and_the_paper_s_divergence
         grams[0].log_softmax(-1), grams[1].softmax(-1), reduction="sum"
     )
     torch.testing.assert_close(attention_consistency(own, crossed).sum(), expected)
+
+
+def test_drawn_queries_train_as_given_ones_that_need_a_gradient_do():
+    """The first layer's short cut, within rounding."""
+    torch.manual_seed(0)
+    config = PublishedModelConfig(
+        query_count=6, query_std=5.0, heads=2, dropout=0.0, attention_dropout=0.0
+    )
+    model = PublishedModel(config, 16).train()
+    features, queries = torch.randn(4, 6, 16), 5 * torch.randn(4, 6, 16)
+    gradients = []
+    for needed in (False, True):
+        model.zero_grad()
+        output = model(features, queries.clone().requires_grad_(needed))
+        (output.score.sum() + output.attention_loss).backward()
+        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
+    short, long = gradients
+    assert short.keys() == long.keys()
+    for name, wanted in long.items():
+        assert float((short[name] - wanted).norm()) <= 1e-5 * float(wanted.norm()) + 1e-5, name
+
+
+def test_the_gradient_of_a_gram_matrix_is_that_of_autograd():
+    torch.manual_seed(0)
+    x = torch.randn(2, 5, 3, requires_grad=True)
+    above = torch.randn(2, 5, 5)
+    plain = x @ x.transpose(-1, -2)
+    torch.testing.assert_close(Gram.apply(x), plain)
+    (found,), (wanted,) = (torch.autograd.grad(y, x, above) for y in (Gram.apply(x), plain))
+    torch.testing.assert_close(found, wanted)
