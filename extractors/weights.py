@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from extractors.download import DownloadError, download
 from extractors.errors import ExtractorError
 
 _OFFICIAL = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4"
@@ -115,18 +116,12 @@ def _fetch(published: Published) -> Path:
 
 
 def _download(published: Published, target: Path) -> None:
-    """Into a temporary file beside the target, which appears only when complete and right."""
-    import torch
-
     base = os.environ.get("AQA_WEIGHTS_URL") or published.base
     address = f"{base.rstrip('/')}/{published.file}"
-    target.parent.mkdir(parents=True, exist_ok=True)
     print(f"downloading {address} to {target.parent}", file=sys.stderr)
     try:
-        torch.hub.download_url_to_file(
-            address, str(target), published.hash_prefix, progress=sys.stderr.isatty()
-        )
-    except (OSError, RuntimeError) as error:
+        download(address, target, published.hash_prefix)
+    except DownloadError as error:
         raise ExtractorError(
             f"weights {published.name}: {address} cannot be fetched ({error}); "
             f"put the file {published.file} into {target.parent}"
@@ -138,12 +133,20 @@ def _check(published: Published, target: Path) -> None:
     digest = sha256_of(target)
     record = target.with_name(target.name + ".sha256")
     if published.hash_prefix is None and not record.exists():
-        temporary = record.with_name(f"{record.name}.{os.getpid()}")
-        temporary.write_text(digest + "\n")
-        os.replace(temporary, record)
+        _record(digest, record)
+        return
     expected = published.hash_prefix or record.read_text().strip()
     if not expected or not digest.startswith(expected):
         raise ExtractorError(
             f"{target}: has changed or is incomplete (sha256 {digest[:12]}…, expected "
             f"{expected[:12]}…); delete it to fetch it again"
         )
+
+
+def _record(digest: str, record: Path) -> None:
+    temporary = record.with_name(f"{record.name}.{os.getpid()}")
+    try:
+        temporary.write_text(digest + "\n")
+        os.replace(temporary, record)
+    except OSError as error:  # a cache that somebody else keeps
+        print(f"{record}: the digest cannot be recorded ({error.strerror})", file=sys.stderr)

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from torchvision.models import video
 from extractors import ExtractorError, build_backbone, weights
 from extractors.weights import PUBLISHED, Published, resolve, sha256_of
 
+ROOT = Path(__file__).resolve().parents[2]
 OFFICIAL_FILE = "swin_base_patch244_window877_kinetics600_22k.pth"
 
 
@@ -41,6 +46,64 @@ def test_publishers_hash_is_checked(mirror: Path) -> None:
     with pytest.raises(ExtractorError, match=r"KINETICS400_V1: .* cannot be fetched .invalid hash"):
         resolve("swin3d_t", "KINETICS400_V1")
     assert list((mirror.parent / "cache").iterdir()) == []  # nothing half-fetched stays
+
+
+def test_a_download_that_breaks_off_is_not_kept(mirror: Path, monkeypatch) -> None:
+    class BreaksOff(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(b"w" * 600)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), BreaksOff) as server:
+        threading.Thread(target=server.handle_request).start()
+        monkeypatch.setenv("AQA_WEIGHTS_URL", f"http://127.0.0.1:{server.server_port}/")
+        with pytest.raises(ExtractorError, match=r"fetched \(it broke off after 600 of 1000 bytes"):
+            resolve("swin3d_b", "kinetics600-22k")
+    assert list((mirror.parent / "cache").iterdir()) == []
+
+
+FETCH = "from extractors.weights import resolve; print(resolve('swin3d_b', 'kinetics600-22k').path)"
+
+
+def test_two_processes_that_fetch_at_once(mirror: Path) -> None:
+    content = bytes(range(256)) * 80_000
+    (mirror / OFFICIAL_FILE).write_bytes(content)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", FETCH], cwd=ROOT, stdout=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    paths = {Path(process.communicate(timeout=60)[0].decode().strip()) for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    (path,) = paths
+    assert path.read_bytes() == content
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name, path.name + ".sha256"]
+
+
+def test_progress_is_shown(mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (mirror / OFFICIAL_FILE).write_bytes(bytes(1_500_000))
+    resolve("swin3d_b", "kinetics600-22k")
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == f"downloading {mirror.as_uri()}/{OFFICIAL_FILE} to {mirror.parent / 'cache'}"
+    assert last == "  1.5 of 1.5 MB"
+
+
+@pytest.mark.parametrize("address", ["nowhere", "http://127.0.0.1:9/", "ftp://[::"])
+def test_an_address_that_is_none(mirror: Path, monkeypatch, address: str) -> None:
+    monkeypatch.setenv("AQA_WEIGHTS_URL", address)
+    with pytest.raises(ExtractorError, match=r"kinetics600-22k: .* cannot be fetched \(.+\); put"):
+        resolve("swin3d_b", "kinetics600-22k")
+
+
+def test_a_cache_folder_that_is_a_file(mirror: Path) -> None:
+    (mirror / OFFICIAL_FILE).write_bytes(b"weights")
+    (mirror.parent / "cache").write_text("")
+    with pytest.raises(ExtractorError, match=r"cannot be fetched \(.*File exists"):
+        resolve("swin3d_b", "kinetics600-22k")
 
 
 def test_a_file_put_into_the_cache_by_hand_is_checked(mirror: Path) -> None:
