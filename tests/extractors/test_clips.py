@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -61,6 +62,26 @@ def test_varying_rate_is_resampled_by_time(make_video, read_indices) -> None:
     got = read_indices(np.concatenate(list(frames)))
     shown = [*range(10), *[9] * 10, 10, 12, 14]  # every 40 ms
     assert got == shown[3:19]
+
+
+JITTER_MS = [0, *np.cumsum([30, 40, 20, 90, 40, 40, 700, 15] * 12).tolist()]
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_contiguous32_takes_the_frame_on_screen(make_video, read_indices, name: str) -> None:
+    """Every 40 ms the frame that a player shows, however irregular the rate is."""
+    frames = len(JITTER_MS)
+    path = make_video(name, frames, times_ms=JITTER_MS)
+    stream = open_clips(path, "contiguous32")
+    points = int(np.ceil(stream.info.duration_s * 25 - 0.025))
+    shown = [
+        np.searchsorted(JITTER_MS, 40 * point + 1, side="right") - 1 for point in range(points)
+    ]
+    start = (points - 32 * len(stream)) // 2
+    assert len(stream) == points // 32 >= 9
+    assert read_indices(np.concatenate(list(stream))) == shown[start : start + 32 * len(stream)]
+    native = open_clips(path, "contiguous32(fps=native)")
+    assert read_indices(np.concatenate(list(native))) == list(range(96))
 
 
 def test_uniform_short_video_repeats_frames(make_video, read_indices) -> None:
@@ -122,6 +143,30 @@ def test_stream_copied_cut(shared: Path) -> None:
     assert len(clips) == 9
     frames = np.concatenate(clips).reshape(288, -1)
     assert np.all(np.any(frames[1:] != frames[:-1], axis=1)), "a frame is repeated"
+
+
+@pytest.mark.parametrize("reader", ["auto", "pyav"])
+def test_stream_copied_cut_shows_what_a_player_shows(
+    make_video, tmp_path: Path, read_indices, reader: str
+) -> None:
+    """Cut at frame 31, copied from key frame 20 on: an edit list hides the 11 in between."""
+    path = tmp_path / "cut.mp4"
+    source = make_video("a.mp4", 80, options={"g": "20", "bf": "2"})
+    with (
+        av.open(str(source)) as file,
+        av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as out,
+    ):
+        stream = file.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        for number, packet in enumerate(file.demux(stream)):
+            if packet.dts is not None and number >= 20:
+                packet.pts -= round(31 / 25 / packet.time_base)
+                packet.dts -= round(31 / 25 / packet.time_base)
+                packet.stream = copy
+                out.mux(packet)
+    clips = open_clips(path, "mini16x112(fps=native)", reader=reader)
+    assert clips.info.frame_count == 49
+    assert read_indices(np.concatenate(list(clips))) == list(range(31, 79))
 
 
 def test_decord_where_there_is_none(make_video, monkeypatch) -> None:

@@ -41,6 +41,7 @@ PYAV_ONLY = {
     "ts": {"name": "a.ts"},
     "webm vp8": {"name": "a.webm", "codec": "libvpx", "options": {"auto-alt-ref": "1"}},
     "webm vp9": {"name": "a.webm", "codec": "libvpx-vp9", "options": {"deadline": "realtime"}},
+    "av1": {"name": "a.mkv", "codec": "libsvtav1", "size": (96, 72), "options": {"preset": "12"}},
     "ten bits": {"name": "a.mkv", "pixels": "yuv420p10le"},
     "varying rate": {"name": "a.mp4", "times_ms": JITTER_MS},
     "varying rate mkv": {"name": "a.mkv", "times_ms": JITTER_MS},

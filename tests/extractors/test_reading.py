@@ -89,7 +89,8 @@ def test_the_working_folder_is_that_of_the_call(make_video, tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", [os.fsdecode(b"caf\xe9.mp4"), "new\nline.mp4", " #?%.mp4"])
 def test_any_file_name(make_video, name: str) -> None:
-    assert len(list(read_clips(make_video("a.mp4", 20).rename(name), "mini16x112"))) == 1
+    video = make_video("a.mp4", 20)
+    assert len(list(read_clips(video.rename(video.with_name(name)), "mini16x112"))) == 1
 
 
 def test_a_protocol_of_ones_own(make_video) -> None:
