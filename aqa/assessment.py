@@ -25,7 +25,7 @@ class ModelOutput:
     clip_scores: Tensor  # [B, Q]; sum of weight x score is the score
     decoded: Tensor  # [B, Q, d]
     attention_loss: Tensor  # scalar: summed over layers and batch
-    self_attention_outputs: Tensor | None = None  # [L, B, Q, d]; None: no such layers
+    self_attention_outputs: Tensor | None = None  # [L, B, Q, d]; None: no such layers, training
     cross_attention_outputs: Tensor | None = None  # [L, B, Q, d]
 
 

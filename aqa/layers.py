@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -101,9 +102,9 @@ class Decoder(nn.Module):
         memory_position: Tensor | None = None,
         accumulate: bool = False,
         memory_mask: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """Queries [B, Q, d], memory [B, T, d] -> decoded [B, Q, d], self- and cross-attention
-        outputs [layers, B, Q, d].
+        outputs [B, Q, d] of each layer.
 
         ``accumulate`` is the published behaviour: the memory of a layer is that of the layer
         before plus the memory position. The mask is True at real clips.
@@ -116,7 +117,7 @@ class Decoder(nn.Module):
             crosses.append(crossed)
             if accumulate:
                 memory = keys
-        return self.norm(queries), torch.stack(selfs), torch.stack(crosses)
+        return self.norm(queries), selfs, crosses
 
 
 class WeightScoreHead(nn.Module):
@@ -162,16 +163,19 @@ class Gram(torch.autograd.Function):
         return (grad + grad.transpose(-1, -2)) @ x
 
 
-def attention_consistency(selfs: Tensor, crosses: Tensor) -> Tensor:
-    """The attention loss of the paper, one value a video: [layers, B, Q, d] twice -> [B].
+def attention_consistency(selfs: Sequence[Tensor], crosses: Sequence[Tensor]) -> Tensor:
+    """The attention loss of the paper, one value a video: [B, Q, d] of each layer, twice -> [B].
 
     KL(softmax(C C^T / d) || softmax(S S^T / d)), summed over layers and queries, in float32.
     """
-    width = selfs.shape[-1]
-    with full_precision(selfs.device):
-        own, crossed = (
-            (Gram.apply(outputs.float()) / width).log_softmax(-1) for outputs in (selfs, crosses)
-        )  # [layers, B, Q, Q]
-    # Both as logarithms: the gradient through a probability that has become 0 would be nan.
-    divergence = F.kl_div(own, crossed, reduction="none", log_target=True)
-    return divergence.sum(dim=(0, 2, 3))
+    divergences = []
+    for outputs in zip(selfs, crosses, strict=True):
+        width, device = outputs[0].shape[-1], outputs[0].device
+        with full_precision(device):
+            own, crossed = (
+                (Gram.apply(output.float()) / width).log_softmax(-1) for output in outputs
+            )  # [B, Q, Q]
+        # Both as logarithms: the gradient through a probability that has become 0 would be nan.
+        divergence = F.kl_div(own, crossed, reduction="none", log_target=True)
+        divergences.append(divergence.sum(dim=(1, 2)))
+    return torch.stack(divergences).sum(0)

@@ -176,8 +176,9 @@ class PublishedModel(ScoringModel):
             clip_scores=clip_scores,
             decoded=decoded,
             attention_loss=attention_consistency(selfs, crosses).sum(),
-            self_attention_outputs=selfs,
-            cross_attention_outputs=crosses,
+            # Nothing in a training asks for these copies.
+            self_attention_outputs=None if self.training else torch.stack(selfs),
+            cross_attention_outputs=None if self.training else torch.stack(crosses),
         )
 
     def _fixed_queries(self) -> Tensor:
