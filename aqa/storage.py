@@ -10,6 +10,7 @@ import errno
 import functools
 import posixpath
 import re
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,6 +40,7 @@ _OPEN_OPTIONS = frozenset(
 # There an object appears whole, when its stream is closed; elsewhere a name appears at once.
 _OBJECT_STORES = frozenset({"s3", "gcs", "abfs"})
 _REASON_CHARACTERS = 300
+_CHUNK_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,15 @@ class RemotePath:
 
     def read_text(self, encoding: str = "utf-8") -> str:
         return self.read_bytes().decode(encoding)
+
+    def copy_to(self, target: Path) -> None:
+        """Its bytes as the new file ``target`` of this machine."""
+        with self._named(f"cannot be copied to {target}"):
+            size = self._system.get_file_info(self._path).size
+            with self._system.open_input_file(self._path) as source, open(target, "xb") as file:
+                shutil.copyfileobj(source, file, _CHUNK_BYTES)
+                if file.tell() != size:
+                    raise OSError(f"{file.tell()} bytes arrived, expected {size}")
 
     def write_whole(self, write: Callable[[BinaryIO], object]) -> None:
         """Calls ``write`` on a buffer; its content then appears here as a whole, or not at all."""

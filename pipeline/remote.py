@@ -17,11 +17,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aqa.errors import AqaError
-from aqa.storage import Info, Place, RemotePath
+from aqa.storage import Place, RemotePath
 from pipeline.inputs import frames_in
 
-CHUNK_BYTES = 8 * 2**20
-FRAMES_AT_ONCE = 8  # what a request of one small image waits for is the network
+IMAGES_AT_ONCE = 8  # each waits for the network most of the time
 
 
 @contextmanager
@@ -39,25 +38,14 @@ def local_copy(path: Place) -> Iterator[Path]:
         raise AqaError(f"{path}: no such file or folder")
     with _own_folder() as folder:
         target = folder / path.name
-        try:
-            if info.kind == "file":
-                _copy(info, target)
-            else:
-                target.mkdir()
-                with ThreadPoolExecutor(FRAMES_AT_ONCE) as pool:
-                    frames = frames_in(path)
-                    list(pool.map(lambda frame: _copy(frame, target / frame.path.name), frames))
-        except OSError as error:
-            reason = error.strerror or " ".join(str(error).split())[:300]
-            raise AqaError(f"{path}: cannot be copied to {target}: {reason}") from None
+        if info.kind == "file":
+            path.copy_to(target)
+        else:
+            target.mkdir()
+            images = [image.path for image in frames_in(path)]
+            with ThreadPoolExecutor(IMAGES_AT_ONCE) as pool:
+                list(pool.map(lambda image: image.copy_to(target / image.name), images))
         yield target
-
-
-def _copy(source: Info, target: Path) -> None:
-    with source.path.open() as stream, open(target, "xb") as file:
-        shutil.copyfileobj(stream, file, CHUNK_BYTES)
-    if (copied := target.stat().st_size) != source.size:
-        raise AqaError(f"{source.path}: {copied} bytes arrived, expected {source.size}")
 
 
 @contextmanager

@@ -1,0 +1,178 @@
+"""Footage and features in a bucket: copies for the decoders, and the whole of extract and train."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result as CliResult
+
+from aqa import AqaError
+from aqa.features import FeatureFolder, read_features
+from aqa.storage import RemotePath
+from pipeline.inputs import Video
+from pipeline.local import extract_rows
+from pipeline.remote import local_copy
+from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+
+MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+COPY_AND_WAIT = """
+import sys
+from aqa.storage import as_place
+from pipeline.inputs import Video
+from pipeline.local import extract_rows
+from pipeline.remote import local_copy
+from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+with local_copy(as_place(sys.argv[1])) as path:
+    print(path, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The machine's folder for temporary files, empty; Ray's sockets need a short path."""
+    with tempfile.TemporaryDirectory(prefix="aqa") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        yield Path(folder)
+
+
+def put(place: RemotePath, content: bytes = b"x") -> RemotePath:
+    place.write_whole(lambda file: file.write(content))
+    return place
+
+
+def copies_in(folder: Path) -> list[Path]:
+    return list(folder.glob("aqa-pipeline-copies-*/*"))
+
+
+def test_a_path_of_this_machine_is_itself(temporary: Path) -> None:
+    with local_copy(Path("some/video.mp4")) as path:
+        assert path == Path("some/video.mp4")
+    assert os.listdir(temporary) == []
+
+
+def test_a_copy_is_the_file_and_goes_away(bucket: RemotePath, temporary: Path) -> None:
+    content = bytes(range(256)) * 70_000  # more than is read at once
+    with local_copy(put(bucket / "a/ü #1.mp4", content)) as path:
+        assert path.name == "ü #1.mp4" and path.read_bytes() == content
+        assert temporary in path.parents
+    assert copies_in(temporary) == []
+    with pytest.raises(RuntimeError), local_copy(bucket / "a/ü #1.mp4"):
+        raise RuntimeError
+    assert copies_in(temporary) == []
+
+
+def test_a_copy_of_a_folder_of_frames(bucket: RemotePath, temporary: Path) -> None:
+    for number in range(20):
+        put(bucket / f"v/{number:05d}.jpg", str(number).encode())
+    put(bucket / "v/notes.txt")
+    put(bucket / "v/deep/00000.jpg")
+    with local_copy(bucket / "v") as path:
+        assert path.name == "v"
+        assert {file.name: int(file.read_text()) for file in path.iterdir()} == {
+            f"{number:05d}.jpg": number for number in range(20)
+        }
+    assert copies_in(temporary) == []
+
+
+def test_what_cannot_be_copied_is_named(
+    bucket: RemotePath, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(AqaError, match=r"s3://bucket-\d+/gone\.mp4: no such file or folder"):
+        local_copy(bucket / "gone.mp4").__enter__()
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    put(bucket / "v.mp4")
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfileobj", full)
+        words = rf"v\.mp4 cannot be copied to {temporary}/.*: .*No space left on device"
+        with pytest.raises(AqaError, match=words):
+            local_copy(bucket / "v.mp4").__enter__()
+        patch.setattr("shutil.copyfileobj", lambda source, target, size: target.write(b"half"))
+        with pytest.raises(AqaError, match=r"4 bytes arrived, expected 1"):
+            local_copy(bucket / "v.mp4").__enter__()
+    assert copies_in(temporary) == []
+
+
+def test_copies_of_a_killed_process_are_removed_those_of_a_living_one_are_not(
+    bucket: RemotePath, temporary: Path
+) -> None:
+    address = put(bucket / "v.mp4").address
+    living, killed = (
+        subprocess.Popen(
+            [sys.executable, "-c", COPY_AND_WAIT, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    )
+    copies = [Path(process.stdout.readline().strip()) for process in (living, killed)]
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert all(copy.is_file() for copy in copies)
+    with local_copy(bucket / "v.mp4"):
+        assert copies[0].is_file() and not copies[1].parent.exists()
+    living.communicate()
+    assert copies_in(temporary) == []
+
+
+def alone(path: Path) -> np.ndarray:
+    """The features of a video of this machine, computed in this process."""
+    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+    assembly = Assembly()
+    for row in extract_rows(Video("v", path), spec, FeatureExtractor(spec)):
+        finished = assembly.add(row)
+    return finished.features
+
+
+def test_extract_from_and_to_a_bucket(
+    cli: Callable[..., CliResult],
+    bucket: RemotePath,
+    s3_environment: None,
+    temporary: Path,
+    routine_video: Callable[..., Path],
+) -> None:
+    """Two videos of a list whose address says all, one whose server the environment says."""
+    names = ("a.mp4", "deep/b 2.mp4", "c.mp4")
+    films = [routine_video(f"in/{name}", 3 + index, index) for index, name in enumerate(names)]
+    for name, film in zip(names, films, strict=True):
+        put(bucket / "in" / name, film.read_bytes())
+    put(bucket / "in/text.mp4", b"these are words")
+    lines = b"path,id\nin/a.mp4,\nin/deep/b 2.mp4,deep/b 2\n"
+    good, listing = put(bucket / "good.csv", lines), bucket / "list.csv"
+    put(listing, lines + b"in/text.mp4,\n")
+    output, plain = bucket / "features", str(bucket / "in/c.mp4")
+
+    done = cli("extract", "--videos", listing.address, plain, *MINI, "--output", output.address)
+    assert done.exit_code == 1, done.output
+    assert f"3 extracted, 0 complete before, 1 failed: {output}" in done.output
+    assert f"s3://{bucket.host}/in/text.mp4" in done.stderr and str(temporary) not in done.output
+    folder = FeatureFolder(output)
+    assert folder.ids() == ["a", "c", "deep/b 2"]
+    for name, film in zip(("a", "deep/b 2", "c"), films, strict=True):
+        assert read_features(folder.path(name)).tobytes() == alone(film).tobytes()
+    record = folder.record("a")
+    assert record["path"] == record["source"]["path"] == f"s3://{bucket.host}/in/a.mp4"
+
+    before = folder.path("a").info()
+    again = cli("extract", "--videos", good.address, plain, *MINI, "--output", str(output))
+    assert again.exit_code == 0 and "0 extracted, 3 complete before, 0 failed" in again.output
+    assert folder.path("a").info() == before
+    assert copies_in(temporary) == [] and not (output / ".extracting.json").exists()
+
+    everything = [info.path.read_bytes() for info in output.files()]
+    everything += [path.read_bytes() for path in Path("runs").rglob("*.json")]
+    everything.append((done.output + again.output).encode())
+    assert not [text for text in everything if b"secret" in text]
