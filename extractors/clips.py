@@ -41,7 +41,7 @@ class ClipStream:
         self._job = job
         self._stall_limit_s = stall_limit_s
         self._processes: list[reading.ReadingProcess] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self.info.clip_start_s)

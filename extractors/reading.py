@@ -31,6 +31,7 @@ _START_LIMIT_S = 60.0
 _END_LIMIT_S = 5.0
 _WORKER = Path(__file__).with_name("reading_worker.py")
 _PIPE_BYTES = 1 << 20
+_SLICES = 20
 _LAST = (messages.OPENED, messages.DONE, messages.ERROR)
 
 
@@ -129,7 +130,8 @@ class ReadingProcess:
             raise ReadingStopped("its reading process belongs to the process that this one is of")
         poll = select.poll()
         poll.register(pipe, event)
-        if not poll.poll(limit_s * 1000):
+        # In slices: while this process itself is stopped (Ctrl-Z), one of them runs out, not all.
+        if not any(poll.poll(limit_s * 1000 / _SLICES) for _ in range(_SLICES)):
             raise ReadingStopped(f"reading gave nothing for {limit_s:g} s")
 
     def _last_words(self) -> str:
@@ -150,7 +152,8 @@ class _Keeper:
     """Starts processes, and keeps one that rests for the next caller."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant: the garbage collector may drop an unfinished stream at any point.
+        self._lock = threading.RLock()
         self._resting: ReadingProcess | None = None
         self._wanted: SimpleQueue[Future[ReadingProcess]] | None = None
 

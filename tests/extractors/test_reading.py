@@ -276,6 +276,29 @@ def test_a_limit_must_be_above_0(make_video) -> None:
         open_clips(make_video("a.mp4", 20), "mini16x112", stall_limit_s=0)
 
 
+PAUSED = """
+import os, signal, sys, threading
+import psutil
+from extractors import open_clips
+stream = open_clips(sys.argv[1], "mini16x112", stall_limit_s=1)
+(child,) = psutil.Process().children()
+child.suspend()
+if os.fork() == 0:  # stops the reader for longer than its limit, then lets it and the child go on
+    import time
+    time.sleep(0.2)
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(2)
+    child.resume()
+    os.kill(os.getppid(), signal.SIGCONT)
+    os._exit(0)
+print(len(list(stream)))
+"""
+
+
+def test_time_in_which_the_reader_itself_is_stopped_does_not_count(make_video) -> None:
+    assert run(PAUSED, make_video("a.mp4", 40)) == "2\n"
+
+
 ORPHANS = """
 import os, signal, sys
 import psutil
@@ -295,7 +318,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def run(program: str, *arguments: object) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", program, *map(str, arguments)],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
