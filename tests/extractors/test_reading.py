@@ -280,16 +280,17 @@ PAUSED = """
 import os, signal, sys, threading
 import psutil
 from extractors import open_clips
-stream = open_clips(sys.argv[1], "mini16x112", stall_limit_s=1)
+stream = open_clips(sys.argv[1], "mini16x112", stall_limit_s=2)
 (child,) = psutil.Process().children()
 child.suspend()
 if os.fork() == 0:  # stops the reader for longer than its limit, then lets it and the child go on
     import time
     time.sleep(0.2)
     os.kill(os.getppid(), signal.SIGSTOP)
-    time.sleep(2)
-    child.resume()
+    time.sleep(2.5)
     os.kill(os.getppid(), signal.SIGCONT)
+    time.sleep(0.3)
+    child.resume()
     os._exit(0)
 print(len(list(stream)))
 """
