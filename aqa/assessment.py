@@ -103,6 +103,12 @@ class ScoringModel(nn.Module):
         calibration = (self.info.calibration or {}).get(self.info.score_name)
         return Calibration.from_dict(calibration).interval(score) if calibration else None
 
+    def for_score(self, name: str) -> ScoringModel:
+        """The same model, giving another of the scores that it learned."""
+        if name != self.info.score_name:
+            raise AqaError(f"score {name!r}: this model has {self.info.score_name}")
+        return self
+
     @torch.no_grad()
     def assess(self, features: np.ndarray | Tensor) -> Assessment:
         """One video's features [T, C] -> its score and what it is made of, in score units."""

@@ -51,23 +51,35 @@ class Evaluation:
 def evaluate(
     models: ScoringModel | Sequence[ScoringModel], examples: Sequence[Example]
 ) -> Evaluation:
-    """Score every example; several models are an ensemble, whose scores are averaged.
+    """Score every example; several models are an ensemble, whose scores are averaged."""
+    ensemble, _ = evaluate_each([models] if isinstance(models, ScoringModel) else models, examples)
+    return ensemble
+
+
+def evaluate_each(
+    models: Sequence[ScoringModel], examples: Sequence[Example]
+) -> tuple[Evaluation, list[Evaluation]]:
+    """The evaluation of the models' mean score, and that of each model.
 
     All feature files that cannot be scored are named in one AqaError.
     """
-    ensemble = [models] if isinstance(models, ScoringModel) else list(models)
-    if not ensemble or not examples:
+    if not models or not examples:
         raise AqaError("an evaluation needs at least one model and one video")
     predicted, problems = [], []
     for example in examples:
         try:
-            features = read_features(example.features_path, ensemble[0].channels)
-            predicted.append(np.mean([model.assess(features).score for model in ensemble]))
+            features = read_features(example.features_path, models[0].channels)
+            predicted.append([model.assess(features).score for model in models])
         except AqaError as error:
             problems.append(str(error))
     if problems:
         raise AqaError(listing(problems))
-    return Evaluation.of([e.id for e in examples], predicted, [e.score for e in examples])
+    scores = np.array(predicted)  # [videos, models]
+    ids, true = [example.id for example in examples], [example.score for example in examples]
+    return (
+        Evaluation.of(ids, scores.mean(1), true),
+        [Evaluation.of(ids, column, true) for column in scores.T],
+    )
 
 
 def bootstrap_interval(

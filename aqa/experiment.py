@@ -204,7 +204,7 @@ def attach_calibration(
     not seen (``results`` of a cross-validation on ``dataset.train``), for each of its scores."""
     model = load_checkpoint(checkpoint)
     calibrations = {}
-    for name in dataset.all_scores:
+    for name in model.info.scores:
         of_score = results
         if name != model.info.score_name:
             of_score = on_score(results, name, dataset)
@@ -238,13 +238,16 @@ def finished_result(task: Run) -> RunResult | None:
         return None
 
 
+def figures(evaluation: Evaluation) -> dict[str, float]:
+    return {name: getattr(evaluation, name) for name in METRICS}
+
+
 def _row(result: RunResult) -> dict[str, Any]:
-    figures = {name: getattr(result.evaluation, name) for name in METRICS}
     return {
         "fold": result.fold,
         "seed": result.seed,
         "videos": len(result.evaluation.ids),
-        **figures,
+        **figures(result.evaluation),
         "epochs": result.epochs,
         "chosen_on": result.chosen_on,
     }
@@ -263,8 +266,6 @@ class Table:
     predictions: tuple[dict[str, Any], ...]  # out of fold: fold, seed, id, predicted, true
 
     def save(self, folder: str | Path) -> None:
-        """results.json (all but predictions), results.csv (the rows) and predictions.csv."""
-        folder = Path(folder)
         content = {
             "runs": list(self.rows),
             "mean": self.mean,
@@ -273,9 +274,19 @@ class Table:
             "spearman_interval": list(self.spearman_interval),
             "chosen_on": self.chosen_on,
         }
-        write_json(folder / "results.json", content)
-        _write_csv(folder / "results.csv", self.rows)
-        _write_csv(folder / "predictions.csv", self.predictions)
+        save_results(Path(folder), content, self.rows, self.predictions)
+
+
+def save_results(
+    folder: Path,
+    content: dict[str, Any],
+    rows: Sequence[dict[str, Any]],
+    predictions: Sequence[dict[str, Any]],
+) -> None:
+    """results.json (all but predictions), results.csv (the rows) and predictions.csv."""
+    write_json(folder / "results.json", content)
+    _write_csv(folder / "results.csv", rows)
+    _write_csv(folder / "predictions.csv", predictions)
 
 
 def summarise(results: Sequence[RunResult]) -> Table:

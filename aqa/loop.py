@@ -45,7 +45,7 @@ def start(
     videos = Videos.load(dataset.train, dataset.score_range, device)
     info = ModelInfo(
         score_name=dataset.score_name,
-        all_scores=dataset.all_scores,
+        all_scores=dataset.all_scores if config.model.kind == "clips" else (),
         score_range=dataset.score_range,
         dataset=dataset.name,
         origin=dataset.origin,

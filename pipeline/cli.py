@@ -204,24 +204,29 @@ def evaluate(
         str | None,
         typer.Option(help="test or train. Default: test; all of --labels without splits."),
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for figures and predictions (JSON, CSV) and a plot of them."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")] = False,
     quiet: Quiet = False,
     version: Version = False,
 ) -> int:
     """How well a checkpoint's scores agree with the judges'.
 
-    Spearman, R-l2, Kendall's tau and the mean absolute error, over the videos of
-    a split. Several checkpoints are an ensemble: their scores are averaged.
+    Spearman with its 95 % bootstrap interval, R-l2, Kendall's tau and the mean
+    absolute error, over the videos of a split. Several checkpoints are an ensemble:
+    their scores are averaged, and each one's own figures stand beside the ensemble's.
 
     Examples:
 
       aqa-pipeline evaluate --checkpoint model.pt --config fisv-pcs
 
-      aqa-pipeline evaluate --features features/videos --labels scores.csv
+      aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
     """
     from pipeline.evaluate import evaluate_checkpoints, find_examples
-    from pipeline.present import print_evaluation
-    from pipeline.run_folder import RunFolder
+    from pipeline.present import print_agreement
+    from pipeline.run_folder import RunFolder, require_writable
     from pipeline.score import pick_checkpoint
 
     settings, console = load_settings(), Console(quiet, json)
@@ -233,10 +238,15 @@ def evaluate(
     if (labels is None) == (config is None) or (features is None and labels is not None):
         raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
     checkpoints = checkpoint or [pick_checkpoint(None, runs, console)]
+    if output is not None:
+        require_writable(output)
     root = find_data_root(data_root, settings) if config else None
-    examples, origin = find_examples(config, root, features, labels, split, console)
-    evaluation = evaluate_checkpoints(checkpoints, examples, origin)
-    print_evaluation(evaluation, checkpoints, json, console)
+    labelled = find_examples(config, root, features, labels, split, console)
+    agreement = evaluate_checkpoints(checkpoints, labelled, console)
+    print_agreement(agreement, json, console)
+    if output is not None:
+        agreement.save(output)
+        console.note(f"figures, predictions and plot: {output}")
     return 0
 
 

@@ -1,22 +1,25 @@
-"""Scored routines on the terminal and as the JSON that other tools read."""
+"""Scored routines and agreement with labels, on the terminal and as JSON for other tools."""
 
 from __future__ import annotations
 
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aqa import Evaluation, FeatureOrigin
+from aqa import FeatureOrigin
 from aqa.calibration import Calibration
 from aqa.shipped import shipped_models
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import Failure
+from pipeline.evaluate import Agreement
 from pipeline.report import moments
 from pipeline.score import Result
 
+FEW_VIDEOS = 10
+FIGURES = ("Spearman", "R-l2 x100", "Kendall", "MAE (pts)")
 MODEL_SUBJECTS = {
     "fisv-tes": "figure skating, technical element score (0 to 43)",
     "fisv-pcs": "figure skating, program component score (0 to 43)",
@@ -55,25 +58,60 @@ def show_result(result: Result, console: Console) -> None:
         console.table("points won and lost", ["", "when", "clip score", "weight", "points"], rows)
 
 
-def print_evaluation(
-    evaluation: Evaluation, checkpoints: Sequence[Path], as_json: bool, console: Console
-) -> None:
-    """The figures; as JSON with every video's predicted and true score."""
-    names = [str(path) for path in checkpoints]
+def print_agreement(agreement: Agreement, as_json: bool, console: Console) -> None:
+    """Each checkpoint's figures and their ensemble's; as JSON with every video's scores too."""
+    whole = agreement.ensemble
     if as_json:
-        document = finite({"checkpoints": names, **evaluation.to_dict()})
-        json.dump(document, sys.stdout, indent=2, allow_nan=False)
+        document = agreement.to_dict() | {
+            "ids": whole.ids,
+            "predicted": whole.predicted,
+            "true": whole.true,
+        }
+        for entry, member in zip(document["members"], agreement.members, strict=True):
+            entry["predicted"] = member.evaluation.predicted
+        json.dump(finite(document), sys.stdout, indent=2, allow_nan=False)
         sys.stdout.write("\n")
         return
-    low, high = evaluation.spearman_interval
+    bounds = ("spearman_low", "spearman_high")
     rows = [
-        ("videos", str(len(evaluation.ids))),
-        ("Spearman", f"{evaluation.spearman:.3f} (95 % bootstrap {low:.3f} to {high:.3f})"),
-        ("R-l2 x100", f"{100 * evaluation.relative_l2:.2f}"),
-        ("Kendall", f"{evaluation.kendall:.3f}"),
-        ("mean absolute error", f"{evaluation.mean_absolute_error:.2f} points"),
+        (row["checkpoint"], *figure_cells(row), interval_cell(*(row[bound] for bound in bounds)))
+        for row in agreement.rows
     ]
-    console.table(f"{', '.join(names)}", ["", ""], rows)
+    if len(agreement.members) > 1:
+        spreads = agreement.over_members().items()
+        rows[-1:-1] = [(name, *figure_cells(values), "") for name, values in spreads]
+    title = (
+        f"{agreement.name}, {agreement.score}: {counted(len(whole.ids), 'video')}, "
+        f"epoch kept: {agreement.chosen_on}"
+    )
+    console.table(title, ["checkpoint", *FIGURES, "95 % bootstrap"], rows)
+    show_spearman(whole.spearman, whole.spearman_interval, len(whole.ids), console)
+
+
+def figure_cells(values: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """One cell for each of FIGURES."""
+    return (
+        f"{values['spearman']:.3f}",
+        f"{100 * values['relative_l2']:.2f}",
+        f"{values['kendall']:.3f}",
+        f"{values['mean_absolute_error']:.2f}",
+    )
+
+
+def interval_cell(low: float, high: float) -> str:
+    return f"{low:.3f} to {high:.3f}" if math.isfinite(low) else ""
+
+
+def show_spearman(
+    spearman: float, interval: tuple[float, float], fewest: int, console: Console
+) -> None:
+    """The one line to take away, and a warning where ``fewest`` videos can tell nothing."""
+    sure = interval_cell(*interval)
+    sure = f" (95 % bootstrap over videos: {sure})" if sure else ""
+    console.result(f"Spearman {spearman:.3f}{sure}")
+    if fewest < FEW_VIDEOS:
+        few = f"{counted(fewest, 'held-out video')} {'is' if fewest == 1 else 'are'} too few"
+        console.warn(f"{few} to tell anything from a correlation")
 
 
 def print_models(as_json: bool, console: Console) -> None:

@@ -16,11 +16,11 @@ from aqa.experiment import Run, RunResult, Table, attach_calibration, plan, summ
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, learning_figure, save_png
+from pipeline.present import FIGURES, figure_cells, show_spearman
 from pipeline.ray_session import RayOptions
 from pipeline.run_folder import LastExtraction
 from pipeline.spread import run_all
 
-FEW_VIDEOS = 10
 # The config that a bare `train` takes after `extract --dataset ...`, and its siblings.
 DATASET_CONFIGS = {
     "logo": ("logo",),
@@ -226,31 +226,16 @@ def plot_title(table: Table, videos: int, config: ExperimentConfig) -> str:
 def show_table(table: Table, config: ExperimentConfig, console: Console) -> None:
     """Each run, then mean, spread and interval; how the epoch was chosen is part of the title."""
     rows = [
-        (str(row["fold"]), str(row["seed"]), str(row["videos"]), *_figures(row))
+        (str(row["fold"]), str(row["seed"]), str(row["videos"]), *figure_cells(row))
         for row in table.rows
     ]
     if len(rows) > 1:
-        rows.append(("mean", "", "", *_figures(table.mean)))
+        rows.append(("mean", "", "", *figure_cells(table.mean)))
         for over, spread in (("folds", table.std_over_folds), ("seeds", table.std_over_seeds)):
             if math.isfinite(spread["mean_absolute_error"]):  # nan where there is only one
-                rows.append((f"std over {over}", "", "", *_figures(spread)))
+                rows.append((f"std over {over}", "", "", *figure_cells(spread)))
     epochs = counted(config.training.epochs, "epoch")
     title = f"{config.name}, {epochs}, epoch kept: {table.chosen_on}"
-    columns = ["held out", "seed", "videos", "Spearman", "R-l2 x100", "Kendall", "MAE (pts)"]
-    console.table(title, columns, rows)
-    low, high = table.spearman_interval
-    interval = f" (95 % bootstrap over videos: {low:.3f} to {high:.3f})"
-    console.result(f"Spearman {table.mean['spearman']:.3f}{interval if math.isfinite(low) else ''}")
+    console.table(title, ["held out", "seed", "videos", *FIGURES], rows)
     fewest = min(row["videos"] for row in table.rows)
-    if fewest < FEW_VIDEOS:
-        few = f"{counted(fewest, 'held-out video')} {'is' if fewest == 1 else 'are'} too few"
-        console.warn(f"{few} to tell anything from a correlation")
-
-
-def _figures(values: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return (
-        f"{values['spearman']:.3f}",
-        f"{100 * values['relative_l2']:.2f}",
-        f"{values['kendall']:.3f}",
-        f"{values['mean_absolute_error']:.2f}",
-    )
+    show_spearman(table.mean["spearman"], table.spearman_interval, fewest, console)

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from aqa import AqaError, evaluate, load_checkpoint, train
 from aqa.calibration import calibrate, conformal_quantile
 from aqa.checkpoint import save_checkpoint
+from aqa.config import parse_config
 from aqa.experiment import attach_calibration, plan, run
 
 
@@ -59,3 +62,18 @@ def test_out_of_fold_errors_are_written_into_a_checkpoint(small_config, small_da
     loaded = load_checkpoint(path)
     assert loaded.interval(5.0) == calibration.interval(5.0)
     assert evaluate(loaded, small_dataset.test) == evaluate(model, small_dataset.test)
+
+
+def test_a_model_of_one_score_is_calibrated_for_that_one(small_config, small_dataset, tmp_path):
+    """Where the data set gives several, but only model.kind clips learns them together."""
+    both = [
+        [replace(e, joint=(1.0, e.score)) for e in part]
+        for part in (small_dataset.train, small_dataset.test)
+    ]
+    joint = replace(small_dataset, jointly=("other", "score")).with_split(*both)
+    config = parse_config({"dataset": small_config().dataset, "model": {"kind": "ridge"}})
+    model = train(config, joint)
+    assert model.info.scores == ("score",)
+    path = save_checkpoint(model, tmp_path / "model.pt")
+    results = [run(task) for task in plan(config, joint, tmp_path, folds=2)]
+    assert list(attach_calibration(path, results, joint)) == ["score"]
