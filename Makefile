@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DATA ?= ../shared/data/fisv
 FOLDS ?= $(DATA)/folds.csv
 
-.PHONY: setup demo test lint table train-shipped bench clean
+.PHONY: setup demo test test-faults lint table train-shipped bench clean
 
 setup: $(STAMP)
 
@@ -23,6 +23,10 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+# kill -9 of each part of an extraction, at five random moments each: about 20 minutes.
+test-faults: setup
+	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/test_faults.py --timeout 600
 
 lint: setup
 	$(BIN)/ruff check .

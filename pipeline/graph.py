@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -79,20 +80,40 @@ def feature_rows(
     )
 
 
-def choose_width(resources: dict[str, float], device: str, options: RayOptions) -> Width:
-    """One backbone worker per GPU, or per CPU, and as many decoders as CPUs are left; UsageError
-    for more workers than there is room for."""
-    cpus = resources.get("CPU", 0.0)
+def stop_runs() -> None:
+    """Ends what this process still has running in Ray Data, before it leaves Ray.
+
+    An executor that has not given its first row can be had from nowhere but the list of threads,
+    of which it is one.
+    """
+    from ray.data._internal.execution.streaming_executor import StreamingExecutor
+
+    for thread in threading.enumerate():
+        if isinstance(thread, StreamingExecutor):
+            thread.shutdown(force=True)
+
+
+def choose_width(ray: Any, device: str, options: RayOptions) -> Width:
+    """One backbone worker per GPU, or per CPU, and a decoder per CPU, of the nodes that may do that
+    stage; UsageError for more workers than there is room for."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus = sum(node.get("CPU", 0.0) for node in _allowed(BACKBONE_NODES, nodes))
+    decoders = sum(node.get("CPU", 0.0) for node in _allowed(DECODE_NODES, nodes))
     if device == "cuda":
-        room, what = int(resources.get("GPU", 0) / options.gpus_per_worker + 1e-9), "GPU workers"
-        default, decoders = room, int(cpus)
+        gpus = [node.get("GPU", 0.0) for node in _allowed(BACKBONE_NODES, nodes)]
+        room = default = sum(int(count / options.gpus_per_worker + 1e-9) for count in gpus)
+        what = "GPU workers"
     else:
         room, what = int((cpus - DECODE_CPUS["cpu"]) / CPU_ACTOR_CPUS), "CPU workers"
-        default = decoders = int(cpus)
+        default = int(cpus)
     if room < (options.workers or 1):
         asked = counted(options.workers or 1, "backbone worker")
         raise UsageError(f"{asked} wanted, Ray has room for {room} {what}")
-    return Width(options.decoders or max(1, decoders), options.workers or default)
+    return Width(options.decoders or max(1, int(decoders)), options.workers or max(1, default))
+
+
+def _allowed(name: str, nodes: list[dict[str, float]]) -> list[dict[str, float]]:
+    return [node for node in nodes if name in node] or nodes
 
 
 def _only_on(name: str, resources: dict[str, float]) -> dict[str, dict[str, float]]:
@@ -142,5 +163,5 @@ def _set_up_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     warnings.filterwarnings("ignore", module="ray.data")

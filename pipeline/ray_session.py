@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,10 +56,12 @@ def cluster_gpus(options: RayOptions) -> float:
 def _start(options: RayOptions) -> Any:
     address = options.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if address is None and "RAY_AUTH_MODE" not in os.environ:
+    # Or a thread of Ray Data that outlives an interrupted run would start another Ray.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
+    if address is None and "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:
         # Ray's ports are open to every user of the machine: an embedded one gets a token of its
-        # own, and is told so, since Ray's default differs between versions. A cluster's mode is
-        # whatever the user's environment says.
+        # own, and is told so before it is imported, since Ray's default differs between versions.
+        # A cluster's mode is whatever the user's environment says.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     import ray
 

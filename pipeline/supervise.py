@@ -9,11 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError, one_line
 from pipeline.extract_view import Meter
-from pipeline.graph import choose_width, feature_rows
+from pipeline.graph import choose_width, feature_rows, stop_runs
 from pipeline.inputs import Video
 from pipeline.ray_session import RayOptions, session
 from pipeline.stages import Assembly, ExtractionSpec, Finished, Row
@@ -21,6 +23,7 @@ from pipeline.stages import Assembly, ExtractionSpec, Finished, Row
 # Runs of the graph, one after the other, in which no video ended.
 FRUITLESS_RUNS = 3
 _INBOX_ROWS = 64
+_STOP_S = 10.0
 
 
 class StandstillError(Exception):
@@ -81,10 +84,10 @@ def _one_run(
 ) -> Iterator[Finished]:
     assembly = Assembly()
     with session(options) as ray:
-        width = choose_width(ray.cluster_resources(), spec.device, options)
+        width = choose_width(ray, spec.device, options)
         meter.run_starts(width, len(videos))
         rows = feature_rows(ray, videos, spec, options, width)
-        for row in watched(rows, options.standstill_s):
+        for row in watched(rows, options.standstill_s, stop=stop_runs):
             meter.add(row)
             show()
             finished = assembly.add(row)
@@ -92,21 +95,20 @@ def _one_run(
                 yield finished
 
 
-def watched(rows: Iterator[Row], limit_s: float) -> Iterator[Row]:
+def watched(rows: Iterator[Row], limit_s: float, stop: Callable[[], None]) -> Iterator[Row]:
     """The same rows; StandstillError when the next one takes longer than ``limit_s``.
 
-    They are fetched by a thread, because a wait inside Ray cannot be ended from outside.
+    They are fetched by a thread, because a wait inside Ray cannot be ended from outside. ``stop``
+    ends what gives them; it is called when they are no longer wanted, and may hang like the rest.
     """
-    inbox: queue.Queue[tuple[str, object]] = queue.Queue(_INBOX_ROWS)
+    inbox: queue.Queue[tuple[str, Any]] = queue.Queue(_INBOX_ROWS)
     left_alone = threading.Event()
 
     def put(kind: str, value: object) -> None:
         while not left_alone.is_set():
-            try:
+            with suppress(queue.Full):
                 inbox.put((kind, value), timeout=1.0)
                 return
-            except queue.Full:
-                continue
 
     def fetch() -> None:
         try:
@@ -118,7 +120,8 @@ def watched(rows: Iterator[Row], limit_s: float) -> Iterator[Row]:
         except BaseException as error:  # raised again where the rows are used
             put("error", error)
 
-    threading.Thread(target=fetch, name="rows of the graph", daemon=True).start()
+    fetching = threading.Thread(target=fetch, name="rows of the graph", daemon=True)
+    fetching.start()
     try:
         while True:
             try:
@@ -132,3 +135,7 @@ def watched(rows: Iterator[Row], limit_s: float) -> Iterator[Row]:
             yield value
     finally:
         left_alone.set()
+        stopping = threading.Thread(target=stop, daemon=True)
+        stopping.start()
+        for thread in (stopping, fetching):
+            thread.join(_STOP_S)

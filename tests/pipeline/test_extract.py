@@ -12,7 +12,6 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa.features import FeatureFolder
-from pipeline import graph
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
@@ -122,14 +121,6 @@ def test_more_workers_than_there_is_room_for(cli: Cli, routine_video: Callable[.
     done = cli("extract", "--videos", routine_video("a.mp4"), *MINI, "--workers", "999")
     assert done.exit_code == 2
     assert "999 backbone workers wanted, Ray has room for" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("resources", "device", "workers"),
-    [({"CPU": 1.0}, "cpu", 1), ({"CPU": 2.0}, "cpu", 2), ({"CPU": 8.0, "GPU": 2.0}, "cuda", 2)],
-)
-def test_default_workers(resources: dict[str, float], device: str, workers: int) -> None:
-    assert graph._workers(resources, device, None) == workers
 
 
 def test_output_that_cannot_be_written(cli: Cli, routine_video: Callable[..., Path]) -> None:

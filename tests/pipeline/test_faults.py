@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -153,40 +153,35 @@ def test_ray_goes_on_by_itself(
     check(run, expected)
 
 
-@pytest.fixture
-def orphans() -> Iterator[Callable[[], list[str]]]:
-    """Processes that were not there before the test, and have lost their parent."""
-    before = set(psutil.pids())
+MARK = "AQA_TEST_RUN"
 
-    def found() -> list[str]:
-        lost = []
-        for process in psutil.process_iter(["cmdline", "ppid", "status"]):
-            if process.pid in before or process.info["status"] == psutil.STATUS_ZOMBIE:
-                continue
-            line = " ".join(process.info["cmdline"] or [])
-            if process.info["ppid"] == 1 and ("ray" in line or "reading_worker" in line):
-                lost.append(line[:100])
-        return lost
 
-    yield found
+def still_there(mark: str) -> list[str]:
+    """Command lines of the processes that a run with this mark in its environment left behind."""
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+                left.append(" ".join(process.cmdline())[:100])
+        except psutil.Error:
+            continue
+    return left
 
 
 @pytest.mark.parametrize("number", MOMENTS)
 def test_after_a_killed_driver_the_same_command_goes_on(
-    number: int,
-    expected: dict[str, bytes],
-    orphans: Callable[[], list[str]],
-    tmp_path: Path,
+    number: int, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    run = Watched(tmp_path, dict(os.environ))
+    mark = f"{os.getpid()} {number}"
+    run = Watched(tmp_path, os.environ | {MARK: mark})
     run.wait(lambda: list(run.out.glob("*.npy")))
     time.sleep(moment("driver", number) / 2)
     run.look()
     run.process.kill()
     run.process.wait()
     complete = len(list(run.out.glob("*.npy")))
-    deadline = time.monotonic() + 30
-    while (left := orphans()) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while (left := still_there(mark)) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not left
     again = Watched(tmp_path, dict(os.environ))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pipeline import supervise
 from pipeline.console import Console
 from pipeline.errors import UsageError
 from pipeline.extract_view import Meter
-from pipeline.graph import Width
+from pipeline.graph import Width, choose_width
 from pipeline.inputs import Video
 from pipeline.ray_session import RayOptions
 from pipeline.stages import ExtractionSpec, Finished, Row
@@ -46,7 +47,7 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
 
         @contextmanager
         def session(options: RayOptions) -> Iterator[Any]:
-            yield type("Ray", (), {"cluster_resources": staticmethod(lambda: {"CPU": 2.0})})
+            yield SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
 
         def rows(ray: Any, videos: list[Video], *_: Any) -> Iterator[Row]:
             started.append([video.id for video in videos])
@@ -110,18 +111,51 @@ def test_standstill_is_noticed() -> None:
         yield row("a")
         wait.wait(30)
 
-    given = supervise.watched(rows(), limit_s=0.3)
+    given = supervise.watched(rows(), limit_s=0.3, stop=wait.set)
     assert next(given)["video"] == "a"
     with pytest.raises(supervise.StandstillError, match=r"nothing came for 0\.3 s"):
         next(given)
-    wait.set()
+    assert wait.is_set()
 
 
 def test_errors_and_many_rows_pass_through_the_watch() -> None:
-    assert len(list(supervise.watched(iter([row("a")] * 500), limit_s=30))) == 500
+    def watched(rows: Iterator[Row]) -> list[Row]:
+        return list(supervise.watched(rows, limit_s=30, stop=lambda: None))
+
+    assert len(watched(iter([row("a")] * 500))) == 500
     broken = itertools.chain([row("a")], (1 // zero for zero in [0]))
     with pytest.raises(ZeroDivisionError):
-        list(supervise.watched(broken, limit_s=30))
+        watched(broken)
+
+
+GPUS = [{"CPU": 8.0, "GPU": 3.0}, {"CPU": 4.0, "GPU": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "device", "options", "width"),
+    [
+        ([{"CPU": 1.0}], "cpu", RayOptions(), Width(1, 1)),
+        ([{"CPU": 2.0}], "cpu", RayOptions(), Width(2, 2)),
+        ([{"CPU": 2.0}], "cpu", RayOptions(workers=1, decoders=3), Width(3, 1)),
+        (GPUS, "cuda", RayOptions(), Width(12, 4)),
+        (GPUS, "cuda", RayOptions(gpus_per_worker=0.5), Width(12, 8)),
+        # Not one of the two GPUs that are left over on different nodes.
+        (GPUS, "cuda", RayOptions(gpus_per_worker=2), Width(12, 1)),
+        ([{"CPU": 4.0, "aqa_backbone": 1.0}, {"CPU": 2.0}], "cpu", RayOptions(), Width(6, 4)),
+        ([{"CPU": 4.0, "aqa_decode": 1.0}, {"CPU": 2.0}], "cpu", RayOptions(), Width(4, 6)),
+    ],
+)
+def test_width(
+    nodes: list[dict[str, float]], device: str, options: RayOptions, width: Width
+) -> None:
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": node} for node in nodes])
+    assert choose_width(ray, device, options) == width
+
+
+def test_no_room() -> None:
+    ray = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    with pytest.raises(UsageError, match="1 backbone worker wanted, Ray has room for 0 GPU"):
+        choose_width(ray, "cuda", RayOptions())
 
 
 def test_meter() -> None:
