@@ -42,14 +42,31 @@ class ClipStream:
         self._stall_limit_s = stall_limit_s
         self._processes: list[reading.ReadingProcess] = []
         self._lock = threading.RLock()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self.info.clip_start_s)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        self.info, given = self._opened.info, 0
+        self.info, given, died = self._opened.info, 0, False
+        self._closed = False
+        while True:
+            try:
+                for clip in self._clips_from(given):
+                    yield clip
+                    given += 1
+                return
+            except reading.ProcessEnded as error:
+                # Once it may have been ended from outside, for want of memory say; not twice.
+                if died or self._closed:
+                    raise self._failure(error, given) from error
+                died = True
+            except (reading.ReadingStopped, UnforeseenError) as error:
+                raise self._failure(error, given) from error
+
+    def _clips_from(self, first: int) -> Iterator[np.ndarray]:
         # decord gets half, so that PyAV takes over in time.
-        job = ReadJob(self._opened.source, self._job.folder, self._stall_limit_s / 2)
+        job = ReadJob(self._opened.source, self._job.folder, first, self._stall_limit_s / 2)
         with reading.borrowed_process() as process:
             with self._lock:
                 self._processes.append(process)
@@ -59,9 +76,6 @@ class ClipStream:
                         self._note(pickle.loads(body))
                     else:
                         yield np.frombuffer(body, np.uint8).reshape(self.protocol.clip_shape)
-                        given += 1
-            except (reading.ReadingStopped, UnforeseenError) as error:
-                raise self._failure(error, given) from error
             finally:
                 with self._lock:
                     self._processes.remove(process)
@@ -78,6 +92,7 @@ class ClipStream:
     def close(self) -> None:
         """Ends the reading; what is being iterated gives no more clips."""
         with self._lock:
+            self._closed = True
             for process in self._processes:
                 process.kill()
 

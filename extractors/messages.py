@@ -84,13 +84,14 @@ class Opened:
 
 @dataclass(frozen=True)
 class ReadJob:
-    """Send every clip of an opened source.
+    """Send the clips of an opened source, from number ``first`` (from 0) on.
 
     decord_limit_s  decord giving nothing for so long is ended, and PyAV reads on.
     """
 
     source: bytes
     folder: str
+    first: int
     decord_limit_s: float
 
 

@@ -7,6 +7,9 @@ mean and std.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +19,28 @@ from extractors.protocols import Protocol
 
 if TYPE_CHECKING:
     import torch
+
+FRAMES_AHEAD = 3
+
+
+def prepare_frames(frames: Iterator[np.ndarray], protocol: Protocol) -> Iterator[np.ndarray]:
+    """``prepare_frame`` of each, in order, in a thread: the next frame is decoded meanwhile.
+
+    At most FRAMES_AHEAD wait.  An error of ``frames`` comes after the frames before it.
+    """
+    failure, waiting = None, deque()
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for frame in frames:
+                waiting.append(pool.submit(prepare_frame, frame, protocol))
+                if len(waiting) > FRAMES_AHEAD:
+                    yield waiting.popleft().result()
+        except Exception as error:
+            failure = error
+        while waiting:
+            yield waiting.popleft().result()
+    if failure is not None:
+        raise failure
 
 
 def prepare_frame(frame: np.ndarray, protocol: Protocol) -> np.ndarray:

@@ -39,6 +39,10 @@ class ReadingStopped(Exception):
     """A process gave nothing for too long, or ended; the text says which."""
 
 
+class ProcessEnded(ReadingStopped):
+    """A process ended while it was asked for something; the text says how."""
+
+
 class ReadingProcess:
     """A child process that reads.  Whoever has borrowed it gives it one job after another."""
 
@@ -112,7 +116,7 @@ class ReadingProcess:
             try:
                 left = left[os.write(self._child.stdin.fileno(), left) :]
             except BrokenPipeError as error:
-                raise ReadingStopped(self._last_words()) from error
+                raise ProcessEnded(self._last_words()) from error
 
     def _receive(self, size: int, limit_s: float) -> bytearray:
         buffer, filled = bytearray(size), 0
@@ -121,7 +125,7 @@ class ReadingProcess:
             self._wait_for(pipe, select.POLLIN, limit_s)
             count = os.readv(pipe, [view[filled:]])
             if count == 0:
-                raise ReadingStopped(self._last_words())
+                raise ProcessEnded(self._last_words())
             filled += count
         return buffer
 

@@ -48,7 +48,7 @@ def _read(job: ReadJob, reply: _Reply) -> None:
         reply.send(messages.TAKEOVER, pickle.dumps(Takeover(reader, note)))
 
     source = pickle.loads(job.source)
-    for clip in source.clips(job.decord_limit_s, take_over, reply.gets_on):
+    for clip in source.clips(job.first, job.decord_limit_s, take_over, reply.gets_on):
         reply.send(messages.CLIP, memoryview(clip).cast("B"))
     reply.send(messages.DONE)
 

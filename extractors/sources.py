@@ -12,7 +12,7 @@ from extractors import decord_reader, frame_folder, pyav_reader
 from extractors.container import Container, look
 from extractors.errors import ExtractorError
 from extractors.messages import OpenJob, Progress, ReaderName, SourceInfo
-from extractors.preprocess import prepare_frame
+from extractors.preprocess import prepare_frames
 from extractors.protocols import TIME_TOLERANCE_S, Protocol
 
 
@@ -26,16 +26,24 @@ class Source:
     frames: Container | list[Path]
 
     def clips(
-        self, decord_limit_s: float, take_over: Callable[[str, str], None], progress: Progress
+        self,
+        first: int,
+        decord_limit_s: float,
+        take_over: Callable[[str, str], None],
+        progress: Progress,
     ) -> Iterator[np.ndarray]:
-        """Prepared clips uint8 [T, H, W, 3].  ``take_over(reader, note)`` tells that from the next
-        clip on PyAV gives the frames, and why decord does not."""
-        given = 0
+        """Prepared clips uint8 [T, H, W, 3] from number ``first`` on.
+
+        ``take_over(reader, note)`` tells that from the next clip on PyAV gives the frames, and why
+        decord does not.
+        """
+        given = first
         if self.info.reader == "decord":
             try:
-                wanted = np.unique(self.indices)
+                indices = self.indices[first:]
+                wanted = np.unique(indices)
                 frames = decord_reader.read_frames(self.frames, wanted, decord_limit_s, progress)
-                for clip in self._prepared(frames, self.indices):
+                for clip in self._prepared(frames, indices):
                     yield clip
                     given += 1
                 return
@@ -46,13 +54,13 @@ class Source:
         yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
-        held, prepared = -1, None
+        ready, held, frame = prepare_frames(frames, self.protocol), -1, None
         for clip_indices in indices:
             clip = np.empty(self.protocol.clip_shape, np.uint8)
             for position, index in enumerate(clip_indices):
                 if index != held:  # a frame that a protocol repeats is read and prepared once
-                    held, prepared = index, prepare_frame(next(frames), self.protocol)
-                clip[position] = prepared
+                    held, frame = index, next(ready)
+                clip[position] = frame
             yield clip
 
 

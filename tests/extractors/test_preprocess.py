@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import torch
 from PIL import Image
 from torchvision.transforms import v2
 
-from extractors import get_protocol, look, normalise
-from extractors.preprocess import prepare_frame
+from extractors import ExtractorError, get_protocol, look, normalise
+from extractors.preprocess import FRAMES_AHEAD, prepare_frame, prepare_frames
 from extractors.pyav_reader import read_frames
 
 SIZES = [(340, 256), (480, 360), (320, 568), (1280, 720), (100, 100), (301, 257), (17, 9), (9, 41)]
@@ -81,3 +82,22 @@ def test_normalise() -> None:
     assert got.shape == (3, 3, 2, 4, 6) and got.dtype == torch.float32
     value = clips[1, 1, 2, 5, 0].item()
     assert got[1, 0, 1, 2, 5].item() == pytest.approx((value / 255 - 0.485) / 0.229, abs=1e-6)
+
+
+def test_frames_prepared_ahead_are_few_in_order_and_come_before_an_error() -> None:
+    protocol = get_protocol("mini16x112", size=(4, 6))
+    pictures = list(np.random.default_rng(0).integers(0, 256, (9, 20, 30, 3), np.uint8))
+    taken = []
+
+    def frames() -> Iterator[np.ndarray]:
+        for picture in pictures:
+            taken.append(picture)
+            yield picture
+        raise ExtractorError("broken")
+
+    got = []
+    with pytest.raises(ExtractorError, match="broken"):
+        for prepared in prepare_frames(frames(), protocol):
+            got.append(prepared)
+            assert len(taken) - len(got) <= FRAMES_AHEAD
+    assert np.array_equal(got, [prepare_frame(picture, protocol) for picture in pictures])

@@ -124,16 +124,30 @@ def test_a_look_that_stands_still(make_video) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_process_that_dies(make_video, number: signal.Signals) -> None:
-    path = make_video("a.mp4", 160)
-    clips = iter(open_clips(path, "contiguous32"))
-    next(clips)
+def test_a_process_that_dies_is_replaced_once(make_video, number: signal.Signals) -> None:
+    path = make_video("a.mp4", 320)
+    want = list(read_clips(path, "contiguous32"))
+    stream = open_clips(path, "contiguous32")
+    clips = iter(stream)
+    got = [next(clips)]
     the_process().send_signal(number)
-    words = rf"ended with signal {number.value} \({number.name}\) at about clip \d+ of 5 \(t = "
+    got += [next(clips) for _ in range(4)]
+    assert np.array_equal(got, want[:5])
+    the_process().send_signal(number)
+    words = rf"ended with signal {number.value} \({number.name}\) at about clip \d+ of 10 \(t = "
     with pytest.raises(ExtractorError, match=words) as error:
         list(clips)
     assert "\n" not in str(error.value) and str(error.value).startswith(str(path))
-    assert len(list(read_clips(path, "contiguous32"))) == 5
+    assert np.array_equal(list(stream), want)
+
+
+def test_a_stream_that_is_closed_is_not_read_on(make_video) -> None:
+    stream = open_clips(make_video("a.mp4", 320), "contiguous32")
+    clips = iter(stream)
+    next(clips)
+    stream.close()
+    with pytest.raises(ExtractorError, match="ended with signal 9"):
+        list(clips)
 
 
 def test_one_that_died_at_rest_is_replaced(make_video) -> None:
