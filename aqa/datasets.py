@@ -20,13 +20,14 @@ from aqa.layouts import (
     read_logo_labels,
     read_text_labels,
 )
+from aqa.storage import Place, as_place
 
 
 @dataclass(frozen=True)
 class Example:
     id: str
     score: float  # in score units
-    features_path: Path
+    features_path: Place
     joint: tuple[float, ...] = ()  # all the scores that are learned together
 
     @property
@@ -67,28 +68,30 @@ def load_dataset(
     config: ExperimentConfig,
     data_root: str | Path | None = None,
     *,
-    features: str | Path | None = None,
+    features: str | Place | None = None,
     labels: str | Path | None = None,
 ) -> AqaDataset:
     """Read labels and find feature files as the config says; ``features``, ``labels`` win over it.
 
+    The features may lie on another file system: ``features="s3://bucket/folder"``.
     Every labelled video without features, split entry without label, video given twice and score
     out of range is named in one AqaError.
     """
     dataset = config.dataset
     root = Path(data_root) if data_root is not None else Path()
-    features_folder = Path(features) if features else _below(root, dataset.features)
+    features_folder = as_place(features) if features else _below(root, dataset.features)
     labels_path = Path(labels) if labels else _below(root, dataset.labels)
     for path in (features_folder, labels_path):
         if path is not None and not path.exists():
             raise AqaError(f"{path}: no such file or folder")
     features_folder, found = _locate(dataset, root, features_folder, labels_path)
     folder = FeatureFolder(features_folder)
-    train, test = ([_normal(label, folder) for label in part] for part in (found.train, found.test))
+    there = set(folder.ids())
+    train, test = ([_normal(label, there) for label in part] for part in (found.train, found.test))
     given_range = dataset.score_range or DEFAULT_RANGES.get(dataset.kind)
-    _check(folder, train + test, given_range, found.source)
+    _check(folder, there, train + test, given_range, found.source)
     origin, notes = _origin(config, folder)
-    unused = set(folder.ids()) - {label.video_id for label in train + test}
+    unused = there - {label.video_id for label in train + test}
     if unused:
         notes.append(f"{len(unused)} feature files in {folder.folder} have no label and are unused")
     if not test:
@@ -118,8 +121,8 @@ def _below(root: Path, path: Path | None) -> Path | None:
 
 
 def _locate(
-    dataset: DatasetConfig, root: Path, features: Path | None, labels: Path | None
-) -> tuple[Path, Labels]:
+    dataset: DatasetConfig, root: Path, features: Place | None, labels: Path | None
+) -> tuple[Place, Labels]:
     if dataset.kind == "csv":
         if features is None or labels is None:
             raise AqaError("own data needs a labels file (id,score[,split]) and a features folder")
@@ -133,11 +136,11 @@ def _locate(
     return features, join_scores(read, names.index(dataset.score_name))
 
 
-def _normal(label: Label, folder: FeatureFolder) -> Label:
+def _normal(label: Label, there: set[str]) -> Label:
     """An id may be written as the path of a video or of a feature file: reduce it to the id."""
     written = PurePath(label.video_id)
     for candidate in (label.video_id, written.with_suffix("").as_posix(), written.stem):
-        if _has_features(folder, candidate):
+        if candidate in there:
             return replace(label, video_id=candidate)
     return label
 
@@ -149,6 +152,7 @@ def _range_of(labels: list[Label]) -> tuple[float, float]:
 
 def _check(
     folder: FeatureFolder,
+    there: set[str],
     labels: list[Label],
     score_range: tuple[float, float] | None,
     source: Path,
@@ -158,7 +162,7 @@ def _check(
     low, high = score_range or (float("-inf"), float("inf"))
     twice = [name for name, count in Counter(la.video_id for la in labels).items() if count > 1]
     unlabelled = [label.video_id for label in labels if label.score is None]
-    missing = [la.video_id for la in labels if not _has_features(folder, la.video_id)]
+    missing = [label.video_id for label in labels if label.video_id not in there]
     outside = [
         f"{label.video_id} ({score:g})"
         for label in labels
@@ -177,13 +181,6 @@ def _check(
     ]
     if problems:
         raise AqaError(f"{source}: {'; '.join(problems)}")
-
-
-def _has_features(folder: FeatureFolder, video_id: str) -> bool:
-    try:
-        return folder.path(video_id).is_file()
-    except AqaError:  # an absolute path or one with ".."
-        return False
 
 
 def _origin(

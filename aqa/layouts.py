@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aqa.errors import AqaError, listing
 from aqa.safe_pickle import load_plain_pickle
+from aqa.storage import Place
 
 _FEATURE_FOLDERS = ("swintx_avg_fps25_clip32", "RG", "rg", "fis-v", "Fis-V", "fisv", "FisV", "")
 _BASES = ("GDLT_data", "RG", "rg", "fis-v", "Fis-V", "fisv", "FisV", "")
@@ -84,9 +85,9 @@ def find_layout(
     kind: str,
     apparatus: str | None,
     data_root: Path,
-    features: Path | None = None,
+    features: Place | None = None,
     labels: Path | None = None,
-) -> tuple[Path, Path]:
+) -> tuple[Place, Path]:
     """Features folder and labels folder of Fis-V or RG below ``data_root``.
 
     RG and Fis-V are published with the same folder name, so a folder counts only if the files
@@ -104,11 +105,16 @@ def find_layout(
                 f"{'fis-v' if kind == 'fisv' else 'RG'}; extract them or name their folder"
             )
     if labels is None:
-        candidates = [features, features.parent, *folders, *bases]
+        candidates = [*_beside(features), *folders, *bases]
         labels = _first(candidates, lambda folder: _holds_labels(folder, kind))
         if labels is None:
             raise AqaError(f"no {kind} labels (train.txt) in {features} or below {data_root}")
     return features, labels
+
+
+def _beside(features: Place) -> list[Path]:
+    """Where labels may lie with features; those of features elsewhere are below the data root."""
+    return [features, features.parent] if isinstance(features, Path) else []
 
 
 def _first(folders: list[Path], accept: Callable[[Path], bool]) -> Path | None:
@@ -155,8 +161,8 @@ def join_scores(read: list[Labels], chosen: int) -> Labels:
 
 
 def find_logo(
-    data_root: Path, features: Path | None = None, labels: Path | None = None
-) -> tuple[Path, Path]:
+    data_root: Path, features: Place | None = None, labels: Path | None = None
+) -> tuple[Place, Path]:
     """``LOGO/logo_feats`` and ``LOGO/LOGO Anno&Split``, below ``data_root`` or in it."""
     bases = [data_root / "LOGO", data_root / "logo", data_root]
     features = features or _first([base / "logo_feats" for base in bases], lambda folder: True)
@@ -166,7 +172,7 @@ def find_logo(
             "extract them or name their folder"
         )
     if labels is None:
-        candidates = [base / "LOGO Anno&Split" for base in bases] + [features, features.parent]
+        candidates = [base / "LOGO Anno&Split" for base in bases] + _beside(features)
         labels = _first(candidates, lambda folder: (folder / "anno_dict.pkl").is_file())
     if labels is None:
         raise AqaError(f"no LOGO labels: expected {data_root}/LOGO/LOGO Anno&Split/anno_dict.pkl")

@@ -21,6 +21,7 @@ from aqa.honest import train_honest
 from aqa.loop import EpochReport, OnEpoch
 from aqa.paper import train_paper
 from aqa.snapshot import Snapshot
+from aqa.storage import Place, RemotePath
 
 _RECIPES = {"honest": train_honest, "paper": train_paper, "fit": fit_baseline}
 
@@ -68,8 +69,11 @@ def fingerprint(config: ExperimentConfig, dataset: AqaDataset, seed: int) -> str
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _file_state(path: Path) -> list[int]:
+def _file_state(path: Place) -> list[int]:
     """Size and time; zeros for a missing file, which the reader of features names."""
+    if isinstance(path, RemotePath):
+        info = path.info()
+        return [info.size, info.mtime_ns] if info else [0, 0]
     try:
         state = os.stat(path)
     except OSError:

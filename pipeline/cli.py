@@ -76,7 +76,8 @@ def train(
     ] = None,
     data_root: DataRoot = None,
     features: Annotated[
-        Path | None, typer.Option(help="Feature folder, where it is not where the layout has it.")
+        str | None,
+        typer.Option(help="Feature folder (or s3://...), where it is not where the layout has it."),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Your own scores: a CSV with id,score[,split].")
@@ -133,6 +134,7 @@ def train(
       aqa-pipeline train --init-config mine.yaml
     """
     from aqa import load_config, load_dataset
+    from aqa.storage import as_place
     from pipeline.config_template import write_template
     from pipeline.ray_session import RayOptions
     from pipeline.run_folder import LastTraining, RunFolder, now, require_writable
@@ -150,7 +152,7 @@ def train(
         config=config,
         overrides=set_ or [],
         data_root=data_root,
-        features=features,
+        features=as_place(features) if features else None,
         labels=labels,
         last=runs.last_extraction(),
         console=console,
@@ -196,7 +198,9 @@ def evaluate(
             "last trained."
         ),
     ] = None,
-    features: Annotated[Path | None, typer.Option(help="Feature folder, with --labels.")] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Feature folder (or s3://...), with --labels.")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV with id,score[,split].")] = None,
     config: Annotated[str | None, typer.Option(help="Or a published data set's config.")] = None,
     data_root: DataRoot = None,
@@ -224,6 +228,7 @@ def evaluate(
 
       aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
     """
+    from aqa.storage import as_place
     from pipeline.evaluate import evaluate_checkpoints, find_examples
     from pipeline.present import print_agreement
     from pipeline.run_folder import RunFolder, require_writable
@@ -233,7 +238,7 @@ def evaluate(
     runs = RunFolder(settings.runs)
     last = runs.last_extraction()
     if labels is not None and features is None and last is not None and last.dataset is None:
-        features = Path(last.features)
+        features = last.features
         console.note(f"features: {features}, extracted last ({last.finished})")
     if (labels is None) == (config is None) or (features is None and labels is not None):
         raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
@@ -241,7 +246,8 @@ def evaluate(
     if output is not None:
         require_writable(output)
     root = find_data_root(data_root, settings) if config else None
-    labelled = find_examples(config, root, features, labels, split, console)
+    folder = as_place(features) if features else None
+    labelled = find_examples(config, root, folder, labels, split, console)
     agreement = evaluate_checkpoints(checkpoints, labelled, console)
     print_agreement(agreement, json, console)
     if output is not None:

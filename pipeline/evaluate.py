@@ -24,6 +24,7 @@ from aqa import (
 from aqa.config import DEFAULT_SCORES
 from aqa.evaluation import evaluate_each
 from aqa.experiment import METRICS, figures, save_results
+from aqa.storage import Place
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, save_png
@@ -136,7 +137,7 @@ class Agreement:
 def find_examples(
     config: str | None,
     data_root: Path | None,
-    features: Path | None,
+    features: Place | None,
     labels: Path | None,
     split: str | None,
     console: Console,

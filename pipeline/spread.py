@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from aqa import AqaDataset, AqaError
@@ -179,7 +178,7 @@ def _status(task: Run, report: EpochReport) -> str:
 def _absolute(task: Run) -> Run:
     """The same run for a worker, whose working directory is not ours."""
     parts = (
-        [replace(example, features_path=Path(example.features_path).absolute()) for example in part]
+        [replace(example, features_path=example.features_path.absolute()) for example in part]
         for part in (task.dataset.train, task.dataset.test)
     )
     dataset: AqaDataset = task.dataset.with_split(*parts)

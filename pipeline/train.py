@@ -13,6 +13,7 @@ import numpy as np
 from aqa import AqaDataset, ExperimentConfig, load_config
 from aqa.calibration import FEWEST, Calibration
 from aqa.experiment import Run, RunResult, Table, attach_calibration, plan, summarise
+from aqa.storage import Place, as_place
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, learning_figure, save_png
@@ -35,7 +36,7 @@ class Sources:
 
     config: ExperimentConfig
     data_root: Path | None
-    features: Path | None
+    features: Place | None
     labels: Path | None
 
 
@@ -44,7 +45,7 @@ def choose_sources(
     config: str | None,
     overrides: Sequence[str],
     data_root: Path | None,
-    features: Path | None,
+    features: Place | None,
     labels: Path | None,
     last: LastExtraction | None,
     console: Console,
@@ -77,7 +78,7 @@ def choose_sources(
     if last is not None and features is None and data_root is None:
         same = last.dataset == chosen.dataset.kind
         if same or (last.dataset is None and chosen.dataset.kind == "csv"):
-            features = Path(last.features)
+            features = as_place(last.features)
             data_root = Path(last.data_root) if last.data_root else None
             console.note(f"features: {features}, extracted last ({last.finished})")
     return Sources(chosen, data_root, features, labels)
