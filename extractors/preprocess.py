@@ -30,16 +30,16 @@ def prepare_frames(frames: Iterator[np.ndarray], protocol: Protocol) -> Iterator
     """
     failure, waiting = None, deque()
     with ThreadPoolExecutor(1) as pool:
-        try:
-            for frame in frames:
-                waiting.append(pool.submit(prepare_frame, frame, protocol))
-                if len(waiting) > FRAMES_AHEAD:
-                    yield waiting.popleft().result()
-        except Exception as error:
-            failure = error
+        while failure is None:
+            try:
+                waiting.append(pool.submit(prepare_frame, next(frames), protocol))
+            except Exception as error:  # StopIteration too
+                failure = error
+            if len(waiting) > FRAMES_AHEAD:
+                yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    if failure is not None:
+    if not isinstance(failure, StopIteration):
         raise failure
 
 

@@ -152,7 +152,7 @@ def compare(name: str, container: Container, repeats: int) -> str:
 
 def clips_in_this_process(path: Path) -> Iterator[np.ndarray]:
     job = OpenJob(str(path), "/", PROTOCOL, "pyav", None, None, 25.0)
-    return open_source(job, unobserved).clips(30.0, lambda *_: None, unobserved)
+    return open_source(job, unobserved).clips(0, 30.0, lambda *_: None, unobserved)
 
 
 def decode_with_decord(path: Path, frames: int) -> int:

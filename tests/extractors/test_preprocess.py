@@ -101,3 +101,13 @@ def test_frames_prepared_ahead_are_few_in_order_and_come_before_an_error() -> No
             got.append(prepared)
             assert len(taken) - len(got) <= FRAMES_AHEAD
     assert np.array_equal(got, [prepare_frame(picture, protocol) for picture in pictures])
+
+
+def test_a_frame_that_cannot_be_prepared_is_never_passed_over() -> None:
+    picture, got = np.zeros((20, 30, 3), np.uint8), []
+    with pytest.raises(TypeError):
+        for prepared in prepare_frames(
+            iter([picture, np.zeros((20, 30, 3)), *[picture] * 9]), get_protocol("mini16x112")
+        ):
+            got.append(prepared)
+    assert len(got) == 1
