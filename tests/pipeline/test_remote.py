@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -20,8 +21,12 @@ from aqa.storage import RemotePath
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.remote import local_copy
+from pipeline.run_folder import LastExtraction, RunFolder
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
+SMALL = (
+    "--set", "training.epochs=2", "--set", "training.threads=1", "--calibration-folds", "0",
+)  # fmt: skip
 MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
 COPY_AND_WAIT = """
 import sys
@@ -29,6 +34,7 @@ from aqa.storage import as_place
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.remote import local_copy
+from pipeline.run_folder import LastExtraction, RunFolder
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 with local_copy(as_place(sys.argv[1])) as path:
     print(path, flush=True)
@@ -176,3 +182,33 @@ def test_extract_from_and_to_a_bucket(
     everything += [path.read_bytes() for path in Path("runs").rglob("*.json")]
     everything.append((done.output + again.output).encode())
     assert not [text for text in everything if b"secret" in text]
+
+
+def test_train_and_evaluate_on_features_in_a_bucket(
+    cli: Callable[..., CliResult],
+    bucket: RemotePath,
+    s3_environment: None,
+    own_data: tuple[Path, Path],
+    same_weights: Callable[[Path, Path], int],
+) -> None:
+    here, labels = own_data
+    there = bucket / "features"
+    for path in here.rglob("*.*"):
+        put(there / path.relative_to(here).as_posix(), path.read_bytes())
+    for features, output in ((here, "a"), (there.address, "b")):
+        done = cli("train", "--labels", labels, "--features", features, *SMALL, "--output", output)
+        assert done.exit_code == 0, done.output
+    assert same_weights(Path("a"), Path("b")) == 1
+
+    RunFolder(Path("runs")).remember(LastExtraction(None, there.address_to_keep, None, "today"))
+    models = sorted(Path("a").rglob("model.pt"))
+    told = cli("evaluate", "--checkpoint", *models, "--labels", labels, "--json")
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["videos"] == 4
+
+    (there / "v0.npy").unlink()
+    lacking = cli("train", "--labels", labels, "--features", there.address, *SMALL)
+    assert lacking.exit_code == 2
+    assert f"1 video without a feature file in {there}: v0" in lacking.stderr
+    gone = cli("train", "--labels", labels, "--features", (bucket / "gone").address, *SMALL)
+    assert gone.stderr == f"error: {bucket / 'gone'}: no such file or folder\n"
