@@ -40,6 +40,7 @@ _OPEN_OPTIONS = frozenset(
 # There an object appears whole, when its stream is closed; elsewhere a name appears at once.
 _OBJECT_STORES = frozenset({"s3", "gcs", "abfs"})
 _REASON_CHARACTERS = 300
+_REQUEST_ID = re.compile(r" \(Request ID: \w+\)")
 _CHUNK_BYTES = 8 * 2**20
 
 
@@ -247,10 +248,10 @@ class RemotePath:
 
     def _without_secrets(self, text: str) -> str:
         values = [value for name, value in parse_qsl(self.options) if name not in _OPEN_OPTIONS]
-        for secret in (self._server, self.address, self.login, *self.login.split(":"), *values):
-            for form in {secret, unquote(secret)}:
+        for secret in (self.login, *self.login.split(":"), *values):
+            for form in {secret, quote(secret, safe=""), unquote(secret)}:
                 text = text.replace(form, "***") if len(form) > 3 else text
-        return " ".join(text.split())[:_REASON_CHARACTERS]
+        return " ".join(_REQUEST_ID.sub("", text).split())[:_REASON_CHARACTERS]
 
 
 Place = Path | RemotePath
