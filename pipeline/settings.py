@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pipeline.errors import UsageError
 
@@ -36,6 +36,13 @@ class Settings(BaseModel):
     raw: dict[Literal["logo", "fisv", "rg"], Path] = Field(
         default_factory=dict, description="raw footage of a data set, below the data root"
     )
+
+    @field_validator("features", "runs", "data_root", mode="before")
+    @classmethod
+    def _of_this_machine(cls, value: object) -> object:
+        if isinstance(value, str) and "://" in value:
+            raise ValueError("a folder of this machine; extract has --output for others")
+        return value
 
 
 def load_settings(folder: Path | None = None) -> Settings:

@@ -97,7 +97,8 @@ class EmptyBackbone:
 
 
 def handing_over(videos: int, rows: int, clips: int) -> dict[str, float]:
-    """Processor milliseconds per clip of driver, decode side, backbone side and Ray itself."""
+    """Milliseconds per clip: of processor time of the driver, the decode side, the backbone side
+    and Ray itself, and of the clock."""
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
     from pipeline.graph import _set_up_data
@@ -114,30 +115,50 @@ def handing_over(videos: int, rows: int, clips: int) -> dict[str, float]:
             )
             .map(EmptyBackbone, compute=ActorPoolStrategy(size=1), num_cpus=0.5)
         )
-        assembly, before, done = Assembly(), None, 0
+        assembly, ledger, done = Assembly(), None, 0
         for row in data.iter_rows():
             assembly.add(row)
-            if before is None:
-                before, began = processor_seconds(), time.perf_counter()
+            if ledger is None:
+                ledger, began = Ledger(), time.perf_counter()
             else:
                 done += row["valid"]
-        after, wall = processor_seconds(), time.perf_counter() - began
-    costs = {part: (after[part] - before.get(part, 0.0)) / done * 1e3 for part in after}
-    return costs | {"wall": wall / done * 1e3}
+            if row["batch"] == rows - 1:
+                ledger.update()
+        ledger.update()
+        wall = time.perf_counter() - began
+    return {part: s / done * 1e3 for part, s in ledger.seconds().items()} | {
+        "wall": wall / done * 1e3
+    }
 
 
-def processor_seconds() -> dict[str, float]:
-    me = psutil.Process()
-    times = me.cpu_times()
-    seconds = {"driver": times.user + times.system, "decode": 0.0, "backbone": 0.0, "ray": 0.0}
-    for process in me.children(recursive=True):
-        try:
-            title, times = " ".join(process.cmdline()), process.cpu_times()
-        except psutil.Error:
-            continue
-        part = "decode" if "FlatMap" in title else "backbone" if "MapWorker" in title else "ray"
-        seconds[part] += times.user + times.system
-    return seconds
+class Ledger:
+    """Processor seconds of this process and those below it, by what they do; from now on."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, float] = {}
+        self._last: dict[int, float] = {}
+        self._part: dict[int, str] = {}
+        self.update()
+        self._first = dict(self._last)
+
+    def update(self) -> None:
+        me = psutil.Process()
+        for process in (me, *me.children(recursive=True)):
+            try:
+                title, times = " ".join(process.cmdline()), process.cpu_times()
+            except psutil.Error:
+                continue
+            self._last[process.pid] = times.user + times.system
+            if process == me:
+                self._part[process.pid] = "driver"
+            elif "FlatMap" in title or "MapWorker" in title:  # between its tasks it has no title
+                self._part[process.pid] = "decode" if "FlatMap" in title else "backbone"
+
+    def seconds(self) -> dict[str, float]:
+        total = dict.fromkeys(("driver", "decode", "backbone", "ray"), 0.0)
+        for pid, last in self._last.items():
+            total[self._part.get(pid, "ray")] += last - self._first.get(pid, 0.0)
+        return total
 
 
 def main() -> None:
@@ -165,7 +186,7 @@ def main() -> None:
     for clips, rows in ((1, 100), (8, 25)):
         costs = handing_over(6, rows, clips)
         parts = ", ".join(f"{part} {ms:.2f}" for part, ms in costs.items())
-        print(f"handing over, batches of {clips}: processor ms per clip: {parts}")
+        print(f"handing over, batches of {clips}, ms per clip: {parts}")
 
 
 if __name__ == "__main__":

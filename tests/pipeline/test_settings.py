@@ -31,6 +31,7 @@ def test_all_keys(tmp_path: Path) -> None:
     [
         ("datroot: x", "unknown key 'datroot'; known keys: data_root"),
         ("workers: many", "key 'workers'"),
+        ("features: s3://bucket/f", "key 'features'"),
         ("device: gpu", "key 'device'"),
         ("- a\n- b", "expected keys and values, got list"),
         ("a: [", "not valid YAML"),
