@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -242,6 +242,11 @@ def figures(evaluation: Evaluation) -> dict[str, float]:
     return {name: getattr(evaluation, name) for name in METRICS}
 
 
+def per_video(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    rows = zip(evaluation.ids, evaluation.predicted, evaluation.true, strict=True)
+    return (dict(zip(("id", "predicted", "true"), row, strict=True)) for row in rows)
+
+
 def _row(result: RunResult) -> dict[str, Any]:
     return {
         "fold": result.fold,
@@ -263,7 +268,7 @@ class Table:
     std_over_seeds: dict[str, float]  # of the means over folds; nan for one seed
     spearman_interval: tuple[float, float]  # 95 %, bootstrap over the videos of each fold
     chosen_on: str
-    predictions: tuple[dict[str, Any], ...]  # out of fold: fold, seed, id, predicted, true
+    predictions: tuple[dict[str, Any], ...]  # out of fold, one a video and run
 
     def save(self, folder: str | Path) -> None:
         content = {
@@ -301,11 +306,9 @@ def summarise(results: Sequence[RunResult]) -> Table:
         spearman_interval=_interval(results),
         chosen_on=", ".join(sorted({row["chosen_on"] for row in rows})),
         predictions=tuple(
-            {"fold": r.fold, "seed": r.seed, "id": name, "predicted": predicted, "true": true}
+            {"fold": r.fold, "seed": r.seed, **entry, "chosen_on": r.chosen_on}
             for r in results
-            for name, predicted, true in zip(
-                r.evaluation.ids, r.evaluation.predicted, r.evaluation.true, strict=True
-            )
+            for entry in per_video(r.evaluation)
         ),
     )
 

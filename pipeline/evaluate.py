@@ -23,7 +23,7 @@ from aqa import (
 )
 from aqa.config import DEFAULT_SCORES
 from aqa.evaluation import evaluate_each
-from aqa.experiment import METRICS, figures, save_results
+from aqa.experiment import METRICS, figures, per_video, save_results
 from aqa.storage import Place
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
@@ -109,13 +109,13 @@ class Agreement:
 
     def save(self, folder: Path) -> None:
         """results.json, results.csv, predictions.csv and predicted-against-true.png."""
-        evaluations = [(member.checkpoint, member.evaluation) for member in self.members]
+        evaluations = [member.evaluation for member in self.members]
         if len(evaluations) > 1:
-            evaluations.append((ENSEMBLE, self.ensemble))
+            evaluations.append(self.ensemble)
         predictions = [
-            {"checkpoint": checkpoint, "id": name, "predicted": predicted, "true": true}
-            for checkpoint, e in evaluations
-            for name, predicted, true in zip(e.ids, e.predicted, e.true, strict=True)
+            {"checkpoint": row["checkpoint"], **entry, "chosen_on": row["chosen_on"]}
+            for row, evaluation in zip(self.rows, evaluations, strict=True)
+            for entry in per_video(evaluation)
         ]
         save_results(folder, self.to_dict(), self.rows, predictions)
         whole = self.ensemble

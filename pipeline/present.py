@@ -85,7 +85,8 @@ def print_agreement(agreement: Agreement, as_json: bool, console: Console) -> No
         f"epoch kept: {agreement.chosen_on}"
     )
     console.table(title, ["checkpoint", *FIGURES, "95 % bootstrap"], rows)
-    show_spearman(whole.spearman, whole.spearman_interval, len(whole.ids), console)
+    sure = (whole.spearman, whole.spearman_interval)
+    show_spearman(*sure, agreement.chosen_on, len(whole.ids), console)
 
 
 def figure_cells(values: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -103,12 +104,12 @@ def interval_cell(low: float, high: float) -> str:
 
 
 def show_spearman(
-    spearman: float, interval: tuple[float, float], fewest: int, console: Console
+    spearman: float, interval: tuple[float, float], chosen_on: str, fewest: int, console: Console
 ) -> None:
     """The one line to take away, and a warning where ``fewest`` videos can tell nothing."""
     sure = interval_cell(*interval)
     sure = f" (95 % bootstrap over videos: {sure})" if sure else ""
-    console.result(f"Spearman {spearman:.3f}{sure}")
+    console.result(f"Spearman {spearman:.3f}{sure}, epoch kept: {chosen_on}")
     if fewest < FEW_VIDEOS:
         few = f"{counted(fewest, 'held-out video')} {'is' if fewest == 1 else 'are'} too few"
         console.warn(f"{few} to tell anything from a correlation")

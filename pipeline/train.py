@@ -239,4 +239,5 @@ def show_table(table: Table, config: ExperimentConfig, console: Console) -> None
     title = f"{config.name}, {epochs}, epoch kept: {table.chosen_on}"
     console.table(title, ["held out", "seed", "videos", *FIGURES], rows)
     fewest = min(row["videos"] for row in table.rows)
-    show_spearman(table.mean["spearman"], table.spearman_interval, fewest, console)
+    sure = (table.mean["spearman"], table.spearman_interval)
+    show_spearman(*sure, table.chosen_on, fewest, console)

@@ -89,7 +89,10 @@ def test_a_damaged_checkpoint_is_trained_again(small_config, small_dataset, tmp_
 def test_the_paper_recipe_is_marked_in_the_table(small_config, small_dataset, tmp_path):
     config = small_config("paper", epochs=2)
     results = [run(task) for task in plan(config, small_dataset, tmp_path, folds=2)]
-    assert summarise(results).chosen_on == "chosen on the evaluation split"
+    table = summarise(results)
+    assert table.chosen_on == "chosen on the evaluation split"
+    for rows in (table.rows, table.predictions):
+        assert {row["chosen_on"] for row in rows} == {table.chosen_on}
 
 
 def test_spreads_are_over_folds_and_over_seeds():

@@ -161,9 +161,11 @@ def test_what_the_paper_recipe_chose_is_marked_wherever_it_is_shown(
         "evaluate", "--config", "fisv-pcs", "--data-root", fisv, "--checkpoint", checkpoint,
         "--output", tmp_path / "out",
     )  # fmt: skip
-    assert mark in " ".join(done.stdout.split())
+    # In the title of the table and in the line below it.
+    assert " ".join(done.stdout.split()).count(f"epoch kept: {mark}") == 2
     assert json.loads((tmp_path / "out/results.json").read_text())["chosen_on"] == mark
-    assert {row["chosen_on"] for row in table(tmp_path / "out/results.csv")} == {mark}
+    for name in ("results.csv", "predictions.csv"):
+        assert {row["chosen_on"] for row in table(tmp_path / "out" / name)} == {mark}
 
 
 def test_an_output_that_cannot_be_written_is_said_before_any_work(cli: Cli, fisv: Path) -> None:
