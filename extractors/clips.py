@@ -75,7 +75,7 @@ class ClipStream:
                     if kind == messages.TAKEOVER:
                         self._note(pickle.loads(body))
                     else:
-                        yield np.frombuffer(body, np.uint8).reshape(self.protocol.clip_shape)
+                        yield body.reshape(self.protocol.clip_shape)
             finally:
                 with self._lock:
                     self._processes.remove(process)

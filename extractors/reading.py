@@ -23,6 +23,8 @@ from concurrent.futures import Future
 from pathlib import Path
 from queue import SimpleQueue
 
+import numpy as np
+
 from extractors import messages
 from extractors.errors import ExtractorError
 from extractors.messages import HEAD, OpenJob, ReadJob
@@ -76,8 +78,8 @@ class ReadingProcess:
 
     def answers(
         self, job: OpenJob | ReadJob, stall_limit_s: float
-    ) -> Iterator[tuple[bytes, bytearray]]:
-        """(kind, body) of each answer but ALIVE and DONE.
+    ) -> Iterator[tuple[bytes, np.ndarray]]:
+        """(kind, body) of each answer but ALIVE and DONE; a body is uint8 [bytes].
 
         Raises ReadingStopped where none comes for ``stall_limit_s``, and the child's error.
         """
@@ -105,7 +107,7 @@ class ReadingProcess:
         for file in (self._child.stdin, self._child.stdout, self._complaints):
             file.close()
 
-    def _next(self, limit_s: float) -> tuple[bytes, bytearray]:
+    def _next(self, limit_s: float) -> tuple[bytes, np.ndarray]:
         kind, size = HEAD.unpack(self._receive(HEAD.size, limit_s))
         return kind, self._receive(size, limit_s)
 
@@ -118,8 +120,8 @@ class ReadingProcess:
             except BrokenPipeError as error:
                 raise ProcessEnded(self._last_words()) from error
 
-    def _receive(self, size: int, limit_s: float) -> bytearray:
-        buffer, filled = bytearray(size), 0
+    def _receive(self, size: int, limit_s: float) -> np.ndarray:
+        buffer, filled = np.empty(size, np.uint8), 0
         view, pipe = memoryview(buffer), self._child.stdout.fileno()
         while filled < size:
             self._wait_for(pipe, select.POLLIN, limit_s)
