@@ -144,9 +144,24 @@ class FeatureFolder:
             return None
         return FeatureOrigin.from_dict(read_json(path).get("origin", {}), str(path))
 
-    def write_origin(self, origin: FeatureOrigin, versions: dict[str, str]) -> None:
-        content = {"origin": origin.to_dict(), "versions": versions}
+    def write_origin(
+        self, origin: FeatureOrigin, versions: dict[str, str], overwriting: str | None = None
+    ) -> None:
+        """``overwriting`` names an extraction that replaces what is here, until it is written
+        again without."""
+        content: dict[str, Any] = {"origin": origin.to_dict(), "versions": versions}
+        if overwriting:
+            content["overwriting"] = overwriting
         write_json(self.folder / "provenance.json", content)
+
+    def overwriting(self) -> str | None:
+        """The name of an overwriting extraction that has not come to its end."""
+        path = self.folder / "provenance.json"
+        return read_json(path).get("overwriting") if path.exists() else None
+
+    def remove(self, video_id: str) -> None:
+        """The feature file of one video, if there is one."""
+        self.path(video_id).unlink(missing_ok=True)
 
     def record(self, video_id: str) -> dict[str, Any] | None:
         """The record of one video (origin, source, reader, clip times ...), None if it has none."""
@@ -197,11 +212,6 @@ class FeatureFolder:
         if source is not None and record.get("source") != source:
             return "the source file has changed"
         return None
-
-    def complete(
-        self, video_id: str, origin: FeatureOrigin, source: dict[str, Any] | None = None
-    ) -> bool:
-        return self.reason_to_redo(video_id, origin, source) is None
 
     def sweep(self) -> int:
         """Removes what killed writers left, and says how many files; only while nobody writes."""

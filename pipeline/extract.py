@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ from pipeline.extract_view import Meter
 from pipeline.failures import FailureLog
 from pipeline.inputs import Video, source_stamp
 from pipeline.ray_session import RayOptions, cluster_gpus
+from pipeline.run_folder import now
 from pipeline.stages import ExtractionSpec, Finished, Precision
 from pipeline.supervise import finished_videos
 
-# What each data set's published features were made with .
+# What each data set's published features were made with.
 DATASET_PROTOCOLS = {"logo": "uniform48x16", "fisv": "contiguous32", "rg": "contiguous32"}
 DEFAULT_BACKBONE = "swin3d_b"
 DEFAULT_WEIGHTS = "kinetics600-22k"
@@ -69,22 +71,29 @@ def extract(
     origin = feature_origin(spec)
     with claim(output, console.note):
         folder.sweep()
-        refuse_other_origin(folder, origin, overwrite)
-        division = divide(videos, folder, origin, overwrite)
+        refuse_other_origin(folder, origin, overwrite, [video.id for video in videos])
+        pass_name = _overwriting(folder, origin, console) if overwrite else None
+        division = divide(videos, folder, origin, pass_name)
         failures, written = [*missing, *division.failures], []
         if division.complete:
             console.note(
                 f"{len(division.complete)} of {len(videos)} already complete in {output}: "
                 "not recomputed"
             )
-        log = FailureLog(folder, [video.id for video in videos])
+        tried_now = [video.id for video in videos] + [str(video.path) for video in videos]
+        log = FailureLog(folder, tried_now + [failure.name for failure in missing])
         for failure in failures:
             log.add(failure)
         if not division.todo:
             return Outcome((), tuple(division.complete), tuple(failures))
         versions = library_versions() | {"device": spec.device, "precision": spec.precision}
-        folder.write_origin(origin, versions)
+        if pass_name and folder.origin() != origin:
+            for video in videos:  # or those not replaced yet would pass as of the new origin
+                folder.remove(video.id)
+        folder.write_origin(origin, versions, pass_name)
+        extra = {"versions": versions} | ({"overwriting": pass_name} if pass_name else {})
         places = {video.id: video for video in division.todo}
+        salvaged: list[tuple[str, float]] = []
         meter = Meter(len(division.todo), len(division.complete))
         options = ray_options or RayOptions()
         console.note(f"starting Ray ({options.place}) ...")
@@ -95,23 +104,40 @@ def extract(
             ) as finished_ones,
         ):
             for video in finished_ones:
-                problem = video.error or _save(folder, video, origin)
+                place = str(places[video.id].path)
+                problem = video.error or _save(folder, video, origin, extra)
                 if problem:
-                    place = str(places[video.id].path)
                     failure = Failure(video.id, _naming(place, problem), place, video.tried)
                     failures.append(failure)
                     log.add(failure)
                 else:
                     written.append(video.id)
+                    if "salvaged" in video.record:
+                        salvaged.append((place, video.record["salvaged"]["good_s"]))
                 meter.ended(video.id, failed=bool(problem))
                 show()
+        if pass_name:
+            folder.write_origin(origin, versions)
+    for place, good_s in salvaged:
+        console.note(f"{place}: damaged, its first {good_s:.2f} s were salvaged")
     return Outcome(tuple(written), tuple(division.complete), tuple(failures), meter.summary())
 
 
-def _save(folder: FeatureFolder, video: Finished, origin: FeatureOrigin) -> str:
+def _overwriting(folder: FeatureFolder, origin: FeatureOrigin, console: Console) -> str:
+    """The name of this overwriting extraction: a new one, or that of one that was broken off."""
+    earlier = folder.overwriting()
+    if earlier and folder.origin() == origin:
+        console.note(f"going on with the overwriting extraction of {earlier[:19]}")
+        return earlier
+    return f"{now()} {uuid.uuid4().hex}"
+
+
+def _save(
+    folder: FeatureFolder, video: Finished, origin: FeatureOrigin, extra: dict[str, Any]
+) -> str:
     """Why the features could not be kept; empty when they are."""
     try:
-        folder.save(video.id, video.features, origin, video.record)
+        folder.save(video.id, video.features, origin, video.record | extra)
     except AqaError as error:  # not a number: the next video may be better
         return str(error)
     return ""
@@ -132,8 +158,11 @@ def feature_origin(spec: ExtractionSpec) -> FeatureOrigin:
     )
 
 
-def refuse_other_origin(folder: FeatureFolder, origin: FeatureOrigin, overwrite: bool) -> None:
-    """A folder holds features of one origin; one without provenance is never written into."""
+def refuse_other_origin(
+    folder: FeatureFolder, origin: FeatureOrigin, overwrite: bool, videos: Sequence[str]
+) -> None:
+    """A folder holds features of one origin; one without provenance is never written into. Only
+    where all that is there is of these ``videos`` may it be replaced by that of another."""
     present = folder.origin()
     if present is None:
         if folder.ids():
@@ -148,22 +177,41 @@ def refuse_other_origin(folder: FeatureFolder, origin: FeatureOrigin, overwrite:
             f"{folder.folder} holds features of another origin: {'; '.join(differences)}; "
             "choose another --output, or --overwrite to replace them"
         )
+    others = len(set(folder.ids()) - set(videos)) if differences else 0
+    if others:
+        raise UsageError(
+            f"{folder.folder} holds features of {others} other videos, of another origin: "
+            f"{'; '.join(differences)}; --overwrite would mix them: choose another --output"
+        )
 
 
 def divide(
-    videos: Sequence[Video], folder: FeatureFolder, origin: FeatureOrigin, overwrite: bool
+    videos: Sequence[Video],
+    folder: FeatureFolder,
+    origin: FeatureOrigin,
+    overwriting: str | None = None,
 ) -> Division:
-    """What of ``videos`` is to do; a file of something else is only replaced by ``overwrite``."""
-    if overwrite:
-        return Division(list(videos), [], [])
+    """What of ``videos`` is to do. A file of something else is only replaced by an extraction that
+    is ``overwriting``, which does again all that it has not written itself."""
     division = Division([], [], [])
+    present = set(folder.ids())
     for video in videos:
-        if not folder.exists(video.id):
+        if video.id not in present:
             division.todo.append(video)
             continue
-        reason = folder.reason_to_redo(video.id, origin, source_stamp(video.path))
+        try:
+            reason = folder.reason_to_redo(video.id, origin, source_stamp(video.path))
+            if overwriting and (folder.record(video.id) or {}).get("overwriting") != overwriting:
+                reason = reason or "to be overwritten"
+        except (OSError, AqaError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            failure = Failure(video.id, _naming(str(video.path), reason), str(video.path))
+            division.failures.append(failure)
+            continue
         if reason is None:
             division.complete.append(video.id)
+        elif overwriting:
+            division.todo.append(video)
         else:
             reason = f"{video.path}: {reason}; --overwrite computes it again"
             division.failures.append(Failure(video.id, reason, str(video.path)))

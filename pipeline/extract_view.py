@@ -90,7 +90,9 @@ class Meter:
             return None
         ahead = self.videos - self.done - self.failed - len(self._open)
         mean = sum(self._totals) / len(self._totals)
-        return (sum(all_ - had for had, all_ in self._open.values()) + ahead * mean) / rate
+        # A copy: the view is drawn by a thread of its own. What is salvaged is read twice.
+        begun = sum(max(0, all_ - had) for had, all_ in list(self._open.values()))
+        return (begun + ahead * mean) / rate
 
     def line(self) -> str:
         """All of it as one plain line."""

@@ -19,15 +19,17 @@ class FailureLog:
     Lines of earlier runs stay, but for the videos of this one. Without a failure there is no file.
     """
 
-    def __init__(self, folder: FeatureFolder, videos: Collection[str]) -> None:
+    def __init__(self, folder: FeatureFolder, names: Collection[str]) -> None:
+        """``names``: ids and paths of what is tried now; their lines go."""
         self._path = folder.folder / FILE_NAME
         try:
             earlier = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             earlier = None
-        again = {None, *videos}
-        self._lines = [line for line in (earlier or "").splitlines() if _id(line) not in again]
-        if earlier is not None and len(self._lines) < len(earlier.splitlines()):
+        again = {None, *names}
+        lines = (earlier or "").splitlines()
+        self._lines = [line for line in lines if not again.intersection(_names(line))]
+        if len(self._lines) < len(lines):
             self._write()
 
     def add(self, failure: Failure) -> None:
@@ -49,9 +51,10 @@ class FailureLog:
             self._path.unlink(missing_ok=True)
 
 
-def _id(line: str) -> str | None:
-    """None for a line that is damaged: it is dropped."""
+def _names(line: str) -> tuple[str | None, ...]:
+    """Id and path; None for a line that is damaged: it is dropped."""
     try:
-        return json.loads(line)["id"]
+        entry = json.loads(line)
+        return entry["id"], entry.get("path", "")
     except (ValueError, KeyError, TypeError):
-        return None
+        return (None,)

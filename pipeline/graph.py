@@ -2,21 +2,20 @@
 
 Ray only places and bounds the functions of :mod:`pipeline.stages`. Blocks are kept small, so that
 the backbone starts on a video's first clips while the rest is still being decoded. One task reads
-one video: what Ray does again after a worker or a node has died is the rest of the videos that were
-being read, never one that is complete.
+one video: what Ray does again after a worker or a node has died is the videos that were being read,
+never one that is complete.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from pipeline.console import counted
 from pipeline.errors import UsageError, one_line
@@ -54,7 +53,8 @@ def feature_rows(
     _set_up_data()
     resources = ray.cluster_resources()
     actor = (
-        {"num_gpus": options.gpus_per_worker}
+        # Without a CPU of its own: else Ray sets one aside, and many actors would starve decoding.
+        {"num_gpus": options.gpus_per_worker, "num_cpus": 0}
         if spec.device == "cuda"
         else {"num_cpus": CPU_ACTOR_CPUS}
     )
@@ -126,9 +126,13 @@ def _decode(item: dict[str, str], spec: ExtractionSpec) -> Iterator[Row]:
         yield row | {"decoded_on": node}
 
 
+class BackboneUnavailableError(Exception):
+    """A node cannot have the backbone at all: no video is at fault, and the run cannot go on."""
+
+
 class _BackboneActor:
-    """Builds its backbone at the first batch: an actor that fails while it starts would end the
-    whole run, a batch that fails is one video's."""
+    """Builds its backbone at the first batch: an actor that fails while it starts is started again
+    and again."""
 
     def __init__(self, spec: ExtractionSpec) -> None:
         self._spec = spec
@@ -137,17 +141,16 @@ class _BackboneActor:
     def __call__(self, row: Row) -> Row:
         import torch
 
-        if self._extractor is None and not row["error"]:
+        if self._extractor is None:
             torch.set_num_threads(1)
             try:
                 self._extractor = FeatureExtractor(self._spec)
-            except Exception as error:  # weights that this node cannot read, a full GPU
-                row["error"] = f"backbone on {socket.gethostname()}: {one_line(error)}"
-        if self._extractor is not None:
-            return self._extractor(row) | {"computed_on": _node()}
-        clips = row.pop("clips")
-        nothing = np.zeros((len(clips), 1), np.float32)
-        return row | {"features": nothing, "backbone_s": 0.0, "computed_on": _node()}
+            except Exception as error:  # weights that are not on this node, a full GPU
+                where = f"backbone on {socket.gethostname()}"
+                raise BackboneUnavailableError(f"{where}: {one_line(error)}") from None
+        if self._extractor.broken:
+            os._exit(1)  # a GPU error sticks to its process: Ray starts another for this batch
+        return self._extractor(row) | {"computed_on": _node()}
 
 
 def _node() -> str:
@@ -163,5 +166,6 @@ def _set_up_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
+    context.execution_no_progress_timeout_s = -1  # our own watch: pipeline.supervise
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     warnings.filterwarnings("ignore", module="ray.data")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -114,7 +115,9 @@ def _kinds(paths: Sequence[Place]) -> list[str | None]:
         if isinstance(path, RemotePath):
             info = next(infos)
             return info.kind if info else None
-        return "folder" if path.is_dir() else "file" if path.exists() else None
+        with suppress(PermissionError):
+            return "folder" if path.is_dir() else "file" if path.exists() else None
+        return None
 
     return [kind(path) for path in paths]
 
@@ -127,7 +130,10 @@ def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple
         if entry.where and is_list(entry.path):
             return [], "a list inside a list"
         return [Video(entry.id or entry.path.stem, entry.path)], ""
-    found = list(_in_folder(entry.path, suffixes))
+    try:
+        found = list(_in_folder(entry.path, suffixes))
+    except PermissionError as error:
+        return [], f"{error.filename} cannot be read ({error.strerror})"
     if not found:
         return [], "no video and no frames in this folder"
     if entry.id is None:
@@ -213,9 +219,19 @@ def _walk(folder: Place) -> Iterator[tuple[PurePosixPath, list[str]]]:
         shown = [here for here in names if not any(part[0] == "." for part in here.parts)]
         yield from ((here, names[here]) for here in sorted(shown, key=lambda here: here.parts))
         return
-    for place, folders, files in os.walk(folder):
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        real = os.path.realpath(place)
+        if real in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield PurePosixPath(Path(place).relative_to(folder).as_posix()), files
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _refuse_same_ids(videos: Sequence[Video]) -> None:

@@ -66,18 +66,21 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Row]:
     Where a damaged video is salvaged, rows of ``attempt`` 1 replace those of attempt 0.
     """
     tried: list[str] = []
-    place = video.path
+    place, began = video.path, time.perf_counter()
     try:
         stamp = source_stamp(video.path)
         with local_copy(video.path) as place:
             record = {"path": str(video.path), "source": stamp}
             try:
-                yield from _rows(video, place, spec, record, tried)
+                yield from _rows(video, place, spec, record, tried, began)
             except DamagedVideoError as damage:
                 if not spec.salvage or damage.good_s <= (spec.start_s or 0.0):
                     raise
                 record["salvaged"] = {"reason": damage.reason, "good_s": damage.good_s}
-                yield from _rows(video, place, spec, record, tried, attempt=1)
+                try:
+                    yield from _rows(video, place, spec, record, tried, time.perf_counter())
+                except ExtractorError as error:
+                    raise ExtractorError(f"{damage}; they are not enough: {error}") from None
     except Exception as error:  # any failure of one video is a row, so that the others go on
         empty = np.zeros((spec.batch_clips, *get_protocol(spec.protocol).clip_shape), np.uint8)
         reason = one_line(error).replace(str(place), str(video.path))
@@ -90,9 +93,10 @@ def _rows(
     spec: ExtractionSpec,
     record: dict[str, Any],
     tried: list[str],
-    attempt: int = 0,
+    began: float,
 ) -> Iterator[Row]:
-    """The batches of one attempt; what goes wrong is noted in ``tried`` and raised."""
+    """The batches of one attempt, begun at ``began``; what goes wrong is noted in ``tried`` and
+    raised."""
     protocol, size = get_protocol(spec.protocol), spec.batch_clips
     ends_s = [end for end in (spec.end_s, record.get("salvaged", {}).get("good_s")) if end]
     tried.append("look at the container")
@@ -105,7 +109,7 @@ def _rows(
         stall_limit_s=spec.stall_limit_s,
     ) as stream:
         tried.pop()
-        batches, began = -(-len(stream) // size), time.perf_counter()
+        batches = -(-len(stream) // size)
         try:
             for index, (clips, valid) in enumerate(_batched(stream, size, protocol)):
                 # Read last: a reader that had to be replaced is known once the frames are there.
@@ -115,7 +119,7 @@ def _rows(
                     clips,
                     batch=index,
                     batches=batches,
-                    attempt=attempt,
+                    attempt=int("salvaged" in record),
                     valid=valid,
                     total=len(stream),
                     record=json.dumps(asdict(stream.info) | record) if is_last else "",
@@ -171,6 +175,9 @@ class FeatureExtractor:
         self._protocol = get_protocol(spec.protocol)
         self._device = torch.device(spec.device)
         self._bf16 = spec.precision == "bf16"
+        self.broken = False  # a GPU whose error does not go away within this process
+        if self._device.type == "cuda" and not self._bf16:
+            torch.backends.cudnn.allow_tf32 = False  # or convolutions would round to ten bits
         self._backbone = build_backbone(spec.architecture, spec.weights).to(self._device)
         # Batches have one shape: they go to the GPU from one page-locked place.
         self._pinned = None
@@ -189,6 +196,7 @@ class FeatureExtractor:
                 features = self._forward(clips)
             except Exception as failure:  # out of memory on one batch must not end the run
                 error = f"backbone: {one_line(failure)}"
+                self.broken = "CUDA error" in error
         seconds = time.perf_counter() - began
         return row | {"features": features, "error": error, "backbone_s": seconds}
 

@@ -7,7 +7,9 @@ a run that stands still) ends the run of the graph; a new one does the videos th
 from __future__ import annotations
 
 import queue
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,6 +24,8 @@ from pipeline.stages import Assembly, ExtractionSpec, Finished, Row
 
 # Runs of the graph, one after the other, in which no video ended.
 FRUITLESS_RUNS = 3
+# A cluster's head may be on its way back.
+WAIT_S = (5.0, 30.0, 60.0)
 _INBOX_ROWS = 64
 _STOP_S = 10.0
 
@@ -41,7 +45,7 @@ def finished_videos(
     """Every video of ``todo`` once, as Finished, in the order in which they end. ``show`` is called
     whenever the meter has moved.
 
-    Raises UsageError where Ray cannot be started or joined at all.
+    Raises UsageError where Ray cannot be started or joined at all, or a node has no backbone.
     """
     left = {video.id: video for video in todo}
     fruitless = 0
@@ -56,6 +60,9 @@ def finished_videos(
                 raise
             reason = str(error)
         except _breaks() as error:
+            unavailable = re.search(r"BackboneUnavailableError: (.*)", str(error))
+            if unavailable:
+                raise UsageError(unavailable[1]) from None
             reason = one_line(error)[:300]
         if not left:
             return
@@ -65,6 +72,7 @@ def finished_videos(
                 yield Finished(name, None, {}, f"the run broke off {fruitless} times: {reason}")
             return
         console.warn(f"the run broke off ({reason}): again for {counted(len(left), 'video')}")
+        time.sleep(WAIT_S[fruitless])
 
 
 def _breaks() -> tuple[type[Exception], ...]:

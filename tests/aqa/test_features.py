@@ -7,7 +7,6 @@ from aqa import AqaError
 from aqa.features import FeatureFolder, FeatureOrigin, read_features
 from aqa.files import write_atomically
 
-
 SOURCE = {"path": "a.mp4", "size": 5, "mtime_ns": 7}
 
 
@@ -41,8 +40,8 @@ def test_features_are_complete_only_if_everything_matches(place, origin):
     folder = FeatureFolder(place)
     assert folder.reason_to_redo("v", origin) == "no features yet"
     folder.save("v", some_features(), origin, {"source": SOURCE})
-    assert folder.complete("v", origin, SOURCE)
-    assert folder.complete("v", origin)
+    assert folder.reason_to_redo("v", origin, SOURCE) is None
+    assert folder.reason_to_redo("v", origin) is None
 
     other = FeatureOrigin("swin3d_b", "random", None, "mini16x112")
     assert "swin3d_mini / swin3d_b" in folder.reason_to_redo("v", other)
@@ -82,7 +81,7 @@ def test_sweep_removes_what_killed_writers_left_and_nothing_else(place, origin):
     assert folder.sweep() == 2
     assert all((folder.folder / name).exists() for name in kept)
     assert not any((folder.folder / name).exists() for name in left)
-    assert folder.complete("a/v.tmp", origin)
+    assert folder.reason_to_redo("a/v.tmp", origin) is None
 
 
 def test_weights_are_compared_by_digest_where_both_know_it():

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from click.testing import Result as CliResult
 
-from aqa.features import FeatureFolder
-from pipeline.inputs import Video
+from aqa.features import FeatureFolder, FeatureOrigin
+from pipeline.extract import divide
+from pipeline.inputs import Video, source_stamp
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
@@ -69,11 +70,46 @@ def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Pa
     assert cli("extract", "--videos", footage / "a.mp4", *MINI, "--overwrite").exit_code == 0
 
 
+def test_overwriting_goes_on_where_it_was_broken_off(
+    routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    videos = [Video(name, routine_video(f"{name}.mp4")) for name in ("a", "b", "c")]
+    origin = FeatureOrigin("swin3d_mini", "random", "d" * 64, "mini16x112")
+    folder = FeatureFolder(tmp_path / "out")
+    folder.write_origin(origin, {}, "pass 2")
+    for video, written_by in zip(videos[:2], ("pass 1", "pass 2"), strict=True):
+        record = {"source": source_stamp(video.path), "overwriting": written_by}
+        folder.save(video.id, np.ones((2, 3)), origin, record)
+    division = divide(videos, folder, origin, folder.overwriting())
+    assert (division.complete, [v.id for v in division.todo]) == (["b"], ["a", "c"])
+    assert divide(videos, folder, origin).complete == ["a", "b"]
+    assert [v.id for v in divide(videos, folder, origin, "pass 3").todo] == ["a", "b", "c"]
+    videos[0].path.unlink()
+    (gone,) = divide(videos, folder, origin).failures
+    assert "a.mp4" in gone.reason and "No such file" in gone.reason
+
+
+def test_overwriting_leaves_no_features_of_another_origin(
+    cli: Cli, routine_video: Callable[..., Path]
+) -> None:
+    a, b = routine_video("a.mp4"), routine_video("b.mp4", seed=1)
+    assert cli("extract", "--videos", a, b, *MINI, "--output", "out").exit_code == 0
+    before = FeatureFolder("out").origin()
+    other = (*MINI[:-1], "mini16x112(fps=native)", "--output", "out", "--overwrite")
+    done = cli("extract", "--videos", a, *other)
+    assert done.exit_code == 2 and "1 other videos, of another origin: protocol" in done.stderr
+    assert FeatureFolder("out").origin() == before
+    done = cli("extract", "--videos", a, b, *other)
+    assert done.exit_code == 0 and "2 extracted" in done.output
+    folder = FeatureFolder("out")
+    assert folder.origin().protocol == "mini16x112(fps=native)" and folder.overwriting() is None
+    assert folder.record("a")["reader"] == "pyav"
+    assert folder.record("a")["versions"]["precision"] == "float32"
+
+
 def test_folder_of_another_origin_is_refused(cli: Cli, routine_video: Callable[..., Path]) -> None:
     video = routine_video("a.mp4")
     folder = FeatureFolder("features/videos")
-    from aqa.features import FeatureOrigin
-
     folder.write_origin(FeatureOrigin("swin3d_b", "kinetics600-22k", None, "contiguous32"), {})
     done = cli("extract", "--videos", video, *MINI)
     assert done.exit_code == 2

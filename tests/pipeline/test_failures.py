@@ -34,7 +34,7 @@ def test_log_keeps_other_videos_and_goes_when_nothing_failed(tmp_path: Path) -> 
     )  # fmt: skip
     FailureLog(folder, ["b", "c"]).add(Failure("c", "c.mp4: empty"))
     assert ids(tmp_path) == ["a", "c"]
-    FailureLog(folder, ["a", "c"])
+    FailureLog(folder, ["a.mp4", "c"])  # by its path, where the id is not known
     assert not (tmp_path / FILE_NAME).exists()
 
 

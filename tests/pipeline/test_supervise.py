@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ray.exceptions import ActorDiedError
+from ray.exceptions import ActorDiedError, RayError
 
 from pipeline import supervise
 from pipeline.console import Console
@@ -56,6 +56,7 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
                     raise entry
                 yield entry
 
+        monkeypatch.setattr(supervise, "WAIT_S", (0.0, 0.0, 0.0))
         monkeypatch.setattr(supervise, "session", session)
         monkeypatch.setattr(supervise, "feature_rows", rows)
         return started
@@ -102,6 +103,14 @@ def test_wrong_usage_is_said_at_once_and_a_lost_cluster_is_a_failure(
         run()
     graph([row("a"), ConnectionError()], *[[UsageError("cannot join a Ray cluster")]] * 3)
     assert [bool(video.error) for video in run()] == [False, True, True]
+
+
+def test_a_node_without_the_backbone_ends_the_command(graph: Callable[..., Any]) -> None:
+    words = "BackboneUnavailableError: backbone on n7: x.pth: no such file"
+    broken = RayError(f"Traceback ...\n{words}")
+    graph([row("a"), broken])
+    with pytest.raises(UsageError, match=r"^backbone on n7: x\.pth: no such file$"):
+        run()
 
 
 def test_standstill_is_noticed() -> None:
