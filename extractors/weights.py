@@ -80,14 +80,20 @@ def resolve(architecture: str, weights: str | Path) -> ResolvedWeights:
     path = Path(weights).expanduser()
     if path.is_file():
         return ResolvedWeights(_name_of_file(path), path)
+    return ResolvedWeights(str(weights), _fetch(require_known(architecture, str(weights))))
+
+
+def require_known(architecture: str, name: str) -> Published:
+    """The published weights of this name; ExtractorError with the names there are, if it is none.
+    Fetches nothing."""
     known = {p.name: p for p in PUBLISHED if p.architecture == architecture}
-    if str(weights) not in known:
+    if name not in known:
         names = ", ".join(known) or "none published"
         raise ExtractorError(
-            f"weights {str(weights)!r}: no such file, and no name for {architecture} "
+            f"weights {name!r}: no such file, and no name for {architecture} "
             f"(names: {names}; or 'random')"
         )
-    return ResolvedWeights(str(weights), _fetch(known[str(weights)]))
+    return known[name]
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from aqa import AqaError
 from aqa.features import FeatureFolder, FeatureOrigin
 from aqa.storage import Place
 from extractors import build_backbone, check_reader, get_protocol
+from extractors.weights import require_known
 from pipeline.claim import claim
 from pipeline.console import Console
 from pipeline.errors import Failure, UsageError
@@ -119,7 +120,7 @@ def extract(
         if pass_name:
             folder.write_origin(origin, versions)
     for place, good_s in salvaged:
-        console.note(f"{place}: damaged, its first {good_s:.2f} s were salvaged")
+        console.warn(f"{place}: damaged, only its first {good_s:.2f} s were taken")
     return Outcome(tuple(written), tuple(division.complete), tuple(failures), meter.summary())
 
 
@@ -223,6 +224,8 @@ def planned_origin(spec: ExtractionSpec) -> FeatureOrigin:
     if spec.weights == "random" or Path(spec.weights).is_file():
         return feature_origin(spec)
     name = build_backbone(spec.architecture, "random").identity.backbone
+    if not name.startswith("timm:"):
+        require_known(name, spec.weights)
     return FeatureOrigin(name, spec.weights, None, spec.protocol)
 
 

@@ -6,9 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.console import clock, counted
 from pipeline.graph import Width
@@ -100,13 +101,15 @@ class Meter:
         return f"extract: {self._share()} videos ({counts}), {self._speed()}"
 
     def picture(self) -> RenderableType:
-        """The same in two rows, for a terminal."""
-        grid = Table.grid(padding=(0, 2))
-        bar = ProgressBar(max(self.videos, 1), self.done + self.failed, width=30)
+        """The same in three rows that fit a terminal of 80 columns."""
+        bar = Table.grid(padding=(0, 2))
+        bar.add_row(
+            "extract",
+            ProgressBar(max(self.videos, 1), self.done + self.failed, width=30),
+            f"{self._share()} videos, {clock(self._now() - self._began)}",
+        )
         counts = f"{self.done} done, {self.failed} failed, {self.complete_before} complete before"
-        grid.add_row("extract", bar, f"{self._share()} videos: {counts}")
-        grid.add_row("", clock(self._now() - self._began), self._speed())
-        return grid
+        return Group(bar, Text(counts), Text(self._speed()))
 
     def summary(self) -> str:
         """Rate of the whole, and what it waited for."""
@@ -118,7 +121,7 @@ class Meter:
         if min(decode, backbone) >= BUSY:
             limit = "both stages were the limit"
         elif max(decode, backbone) < BUSY:
-            limit = "neither stage was: starting and handing over took the rest"
+            limit = "neither stage was the limit, starting and handing over were"
         else:
             limit = f"the {'decoding' if decode > backbone else 'backbone'} was the limit"
         where = " and ".join(

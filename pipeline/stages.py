@@ -84,6 +84,8 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Row]:
     except Exception as error:  # any failure of one video is a row, so that the others go on
         empty = np.zeros((spec.batch_clips, *get_protocol(spec.protocol).clip_shape), np.uint8)
         reason = one_line(error).replace(str(place), str(video.path))
+        if isinstance(error, DamagedVideoError):
+            reason += " (--salvage takes them)"
         yield _row(video, empty, error=reason, tried=json.dumps(tried))
 
 

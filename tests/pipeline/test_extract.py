@@ -141,6 +141,7 @@ def test_published_features_are_never_written_into(
         (("--videos", ".", "--reader", "vlc", *MINI), "vlc"),
         (("--videos", ".", "--device", "tpu", *MINI), "--device tpu"),
         (("--videos", ".", "--weights", "imagenet"), "no such file, and no name for swin3d_b"),
+        (("--videos", ".", "--weights", "kinetcs", "--dry-run"), "no name for swin3d_b"),
     ],
 )
 def test_wrong_usage_is_one_line_and_status_2(

@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ray.exceptions import ActorDiedError, RayError
+from rich.console import Console as Console80
 
 from pipeline import supervise
 from pipeline.console import Console
@@ -184,6 +186,10 @@ def test_meter() -> None:
         "extract: 0 of 4 videos (0 done, 0 failed, 1 complete before), 44 clips, 4 clips/s, "
         "decoding 50% busy, backbone 50% busy, 1:09 left"
     )
+    shown = StringIO()
+    Console80(file=shown, width=80).print(meter.picture())
+    lines = shown.getvalue().splitlines()
+    assert [len(lines), lines[0][:7], lines[2].strip()[:8]] == [3, "extract", "44 clips"]
     meter.ended("a", failed=False)
     meter.ended("b", failed=True)
     assert "2 of 4 videos (1 done, 1 failed, 1 complete before)" in meter.line()
@@ -195,7 +201,7 @@ def test_meter() -> None:
         (1.9, 0.3, "the decoding was the limit (2 readers 95% busy and 1 worker 30% busy)"),
         (0.2, 0.95, "the backbone was the limit"),
         (1.8, 0.9, "both stages were the limit"),
-        (0.2, 0.3, "neither stage was"),
+        (0.2, 0.3, "neither stage was the limit"),
     ],
 )
 def test_summary_says_which_stage_was_the_limit(
