@@ -184,8 +184,8 @@ def table_lines(tables: dict[tuple[str, str], Table]) -> list[str]:
         "held-out fold, then the mean; standard deviations over folds (of the means over seeds) "
         "and over seeds (of the means over folds). MAE in points of 43. `last epoch` and `closed "
         "form` chose nothing; `chosen on the evaluation split` did, as published: such a row is "
-        "the chosen model, scored repeatably. Made by `tests/benchmarks/fisv_table.py`; every single "
-        "run is in `fisv-table.csv`.",
+        "the chosen model, scored repeatably. Made by `tests/benchmarks/fisv_table.py`; every "
+        "single run is in `fisv-table.csv`.",
         "",
         "| method | score | folds x seeds | Spearman | std over folds | std over seeds | R-l2 x100 "
         "| Kendall | MAE | per fold | epoch |",
