@@ -123,3 +123,10 @@ def test_a_config_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         config.training.epochs = 3
     assert isinstance(config, ExperimentConfig)
+
+
+def test_sizes_fit_the_data_set_unless_given() -> None:
+    assert load_config("logo").model.contexts == (3, 7)
+    assert load_config("logo", ["model.contexts=[5]"]).model.contexts == (5,)
+    assert load_config("rg-hoop").training.view_clips == 37
+    assert load_config("fisv-tes").training.view_clips == 34
