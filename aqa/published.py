@@ -112,12 +112,12 @@ class PublishedModel(ScoringModel):
         self.set_feature_statistics(*videos.statistics())
         self.head.score[-1].bias.fill_(videos.targets.mean())
         self.target_std = float(videos.targets.std(correction=0).clamp_min(1e-6))
-        return videos
+        return videos.alone()
 
     def training_losses(
         self, features: Tensor, lengths: Tensor, targets: Tensor, recipe: HonestTraining
     ) -> dict[str, Tensor]:
-        """Losses of a batch against the first of its targets [B, S]."""
+        """Losses of a batch against its targets [B, 1]."""
         output = self(features, lengths=lengths)
         scores = (output.score / self.target_std, targets[:, 0] / self.target_std)
         losses = agreement_losses(*(values[None, :, None] for values in scores), recipe)

@@ -91,6 +91,12 @@ class Videos:
         other.clips = torch.cat(list(clips))
         return other
 
+    def alone(self) -> Videos:
+        """The same videos with nothing to learn but the one score."""
+        other = copy.copy(self)
+        other.joint_targets = self.targets.unsqueeze(1)
+        return other
+
     def batch(self, indices: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:
         """Videos from end to end, zero-padded to the longest: features [B, T, C], lengths [B].
 

@@ -238,3 +238,12 @@ def test_the_gradient_of_a_gram_matrix_is_that_of_autograd():
     torch.testing.assert_close(Gram.apply(x), plain)
     (found,), (wanted,) = (torch.autograd.grad(y, x, above) for y in (Gram.apply(x), plain))
     torch.testing.assert_close(found, wanted)
+
+
+def test_the_published_model_learns_the_score_that_it_is_trained_for():
+    """Of a data set with several scores it has one, and not the first of them."""
+    known = [torch.randn(5, 8).numpy() for _ in range(4)]
+    both = [[0.9, 0.1], [0.8, 0.3], [0.7, 0.2], [0.6, 0.5]]
+    videos = Videos(known, [second for _, second in both], torch.device("cpu"), both)
+    model = PublishedModel(PublishedModelConfig(query_count=3, width=8, heads=2), 8)
+    assert torch.equal(model.prepare(videos).joint_targets, videos.targets[:, None])
