@@ -190,9 +190,10 @@ def test_a_calibrated_checkpoint_gives_an_interval(
     (result,) = results_of(cli(*asked, "--json"))
     low, high = result["interval"]
     assert (low, high) == pytest.approx((result["score"] - 2.5, result["score"] + 2.5))
-    done = cli(*asked)
+    done = cli(*asked, "--report", "page.html")
     assert f"90 % between {low:.2f} and {high:.2f}" in done.stdout
     assert "No interval" not in done.stdout
+    assert f"90 % between {low:.2f} and {high:.2f}" in Path("page.html").read_text()
 
 
 def test_a_video_unlike_the_training_videos_is_said_to_be(
