@@ -144,11 +144,24 @@ def open_clips(
     folder = "/" if path.is_absolute() else reading.working_folder()
     job = OpenJob(str(path), folder, protocol, reader, start_s, end_s, frame_rate)
     try:
-        with reading.borrowed_process() as process:
-            ((_, body),) = process.answers(job, stall_limit_s)
+        opened = _look(job, stall_limit_s)
     except (reading.ReadingStopped, UnforeseenError) as error:
         raise _named(job.path, error, "at the look at it") from error
-    return ClipStream(pickle.loads(body), job, stall_limit_s)
+    return ClipStream(opened, job, stall_limit_s)
+
+
+def _look(job: OpenJob, stall_limit_s: float) -> Opened:
+    """As clips are: asked for once more where the process was ended, at rest or from outside."""
+    try:
+        return _look_once(job, stall_limit_s)
+    except reading.ProcessEnded:
+        return _look_once(job, stall_limit_s)
+
+
+def _look_once(job: OpenJob, stall_limit_s: float) -> Opened:
+    with reading.borrowed_process() as process:
+        ((_, body),) = process.answers(job, stall_limit_s)
+    return pickle.loads(body)
 
 
 def check_reader(name: str) -> None:

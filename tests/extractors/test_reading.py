@@ -26,6 +26,7 @@ from extractors import (
     open_clips,
     pyav_reader,
     read_clips,
+    reading,
     reading_service,
 )
 
@@ -157,6 +158,26 @@ def test_one_that_died_at_rest_is_replaced(make_video) -> None:
     process.kill()
     assert soon(lambda: gone(process))
     assert len(list(stream)) == 1
+
+
+def test_one_that_dies_as_it_is_asked_to_look_is_replaced_once(make_video, monkeypatch) -> None:
+    """Just killed, a process may still count as alive: Linux ends its threads one by one."""
+    path, killed = make_video("a.mp4", 20), []
+    answers = reading.ReadingProcess.answers
+
+    def kill_first(process: reading.ReadingProcess, *job: object) -> object:
+        if len(killed) < times:
+            killed.append(process)
+            process.kill()
+        return answers(process, *job)
+
+    monkeypatch.setattr(reading.ReadingProcess, "answers", kill_first)
+    times = 1
+    assert len(open_clips(path, "mini16x112")) == 1
+    times = 3
+    with pytest.raises(ExtractorError, match=r"ended with signal 9 \(SIGKILL\) at the look at it"):
+        open_clips(path, "mini16x112")
+    assert len(killed) == 3
 
 
 HANGING_DECORD = """
