@@ -1,17 +1,20 @@
 """What each part of the default model is worth, and how far its clip weights agree.
 
-    python tests/benchmarks/ablation.py DATA_ROOT [--runs runs/table/default/pcs]
+    python tests/benchmarks/ablation.py DATA_ROOT FOLDS.csv [--runs runs/table/default/pcs]
 
 Takes the models that the table trained (folds x seeds), leaves out one part at a time and scores
 the held-out videos again; nothing is trained anew, so that a part is judged as the others have
-learned beside it. Agreement of weights: rank correlation over the clips of a held-out video between
-models that differ in their seed only, mean over videos and pairs.
+learned beside it. Differences are paired over the folds (means over seeds), with standard errors.
+Agreement of weights: rank correlation over the clips of a held-out video, mean over videos, between
+models that differ in their seed only, and between a video and the same without its first clips.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,12 +24,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aqa import load_checkpoint, load_config, load_dataset, read_features
-from aqa.clip_model import KERNELS, ClipModel
+from aqa import clip_model, load_checkpoint, load_config, load_dataset, read_features
+from aqa.clip_model import ClipModel
 from aqa.experiment import make_folds
 from aqa.metrics import spearman
 
 SCORES = ("tes", "pcs")
+DEFAULT = "the default model"
+CUT_CLIPS = 20
 
 
 @dataclass(frozen=True)
@@ -44,9 +49,30 @@ def parts_of(model: ClipModel, features: np.ndarray) -> Parts:
     mask = torch.ones(1, len(features), dtype=torch.bool)
     video, weights, clips, _ = model.ensemble(inputs[None], mask)
     kernels = {
-        name: layer(descriptors[KERNELS[name][0]][None])[0] for name, layer in model.kernels.items()
+        name: layer(descriptors[clip_model.KERNELS[name][0]][None])[0]
+        for name, layer in model.kernels.items()
     }
     return Parts(kernels, video[:, 0], (weights * clips).sum(2)[:, 0], weights[:, 0])
+
+
+def check_repeated(folder: Path, model: ClipModel, predicted: np.ndarray) -> None:
+    """Stop unless scores [videos, S] of the held-out videos are those that the run once gave.
+
+    What is compared must have been made by the same code from the same features.
+    """
+    points = predicted * model.target_std.numpy() + model.target_mean.numpy()
+    points = points[:, model.selected] * model.info.score_range[1]
+    stored = json.loads((folder / "result.json").read_text())["evaluation"]["predicted"]
+    if not np.allclose(points, stored, rtol=0, atol=1e-3):
+        sys.exit(f"{folder}: its model gives other scores today; delete it to train it anew")
+
+
+def paired(figures: np.ndarray, default: np.ndarray) -> str:
+    """Mean difference over folds [F] and its standard error; nothing for the default itself."""
+    gaps = figures - default
+    if not gaps.any():
+        return ""
+    return f"{gaps.mean():+.3f} +- {gaps.std(ddof=1) / len(gaps) ** 0.5:.3f}"
 
 
 def variants(model: ClipModel) -> dict[str, Callable[[Parts], Tensor]]:
@@ -60,7 +86,7 @@ def variants(model: ClipModel) -> dict[str, Callable[[Parts], Tensor]]:
         return (1 - local) * parts.video.mean(0) + local * parts.clips.mean(0)
 
     found: dict[str, Callable[[Parts], Tensor]] = {
-        "the default model": lambda p: share * kernel(p) + (1 - share) * networks(p),
+        DEFAULT: lambda p: share * kernel(p) + (1 - share) * networks(p),
         "kernels alone": kernel,
         "networks alone": networks,
         "video scores of the networks alone": lambda p: p.video.mean(0),
@@ -70,7 +96,7 @@ def variants(model: ClipModel) -> dict[str, Callable[[Parts], Tensor]]:
             share * kernel(p) + (1 - share) * ((1 - local) * p.video[0] + local * p.clips[0])
         ),
     }
-    for name in KERNELS:
+    for name in model.kernels:
         found[f"without the kernel of {name}"] = lambda p, name=name: (
             share * kernel(p, without=name) + (1 - share) * networks(p)
         )
@@ -85,38 +111,62 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/table/default/pcs"))
     options = parser.parse_args()
     dataset = load_dataset(load_config("fisv-pcs"), options.data_root)
-    folds = make_folds(dataset.train, options.folds)
-    figures: dict[str, list[list[float]]] = {}
-    agreements: list[float] = []
-    milliseconds = []
-    for name, (_, held_out) in folds.items():
+    figures: dict[str, list[np.ndarray]] = {}
+    between_seeds: list[list[float]] = []
+    shifted: list[list[float]] = []
+    milliseconds: list[float] = []
+    for name, (_, held_out) in make_folds(dataset.train, options.folds).items():
         videos = [read_features(example.features_path) for example in held_out]
         true = np.array([example.scores for example in held_out])
-        weights = []
+        weights, of_fold = [], {}
         for checkpoint in sorted(options.runs.glob(f"fold-{name}/seed-*/model.pt")):
             model = load_checkpoint(checkpoint)
             began = time.perf_counter()
             parts = [parts_of(model, features) for features in videos]
             milliseconds.append(1000 * (time.perf_counter() - began) / len(videos))
-            weights.append([part.weights.mean(0).numpy() for part in parts])
+            weights.append([mean_weights(part) for part in parts])
+            for of_whole, features in zip(weights[-1], videos, strict=True):
+                of_rest = mean_weights(parts_of(model, features[CUT_CLIPS:]))
+                shifted.append(per_score(of_whole[CUT_CLIPS:], of_rest))
             for title, variant in variants(model).items():
                 predicted = torch.stack([variant(part) for part in parts]).numpy()
-                figures.setdefault(title, []).append(
-                    [spearman(predicted[:, s], true[:, s]) for s in range(len(SCORES))]
-                )
+                if title == DEFAULT:
+                    check_repeated(checkpoint.parent, model, predicted)
+                of_fold.setdefault(title, []).append(per_score(predicted, true))
+        for title, rows in of_fold.items():
+            figures.setdefault(title, []).append(np.mean(rows, axis=0))
         for one, other in itertools.combinations(weights, 2):
-            pairs = zip(one, other, strict=True)
-            agreements.extend(
-                [[spearman(a[:, s], b[:, s]) for s in range(len(SCORES))] for a, b in pairs]
-            )
-    print(f"| variant, mean of {len(milliseconds)} models | TES | PCS |\n| --- | --- | --- |")
-    for title, rows in figures.items():
-        tes, pcs = np.mean(rows, axis=0)
-        print(f"| {title} | {tes:.3f} | {pcs:.3f} |")
-    tes, pcs = np.mean(agreements, axis=0)
-    print(f"\nagreement of clip weights between seeds: TES {tes:.3f}, PCS {pcs:.3f}")
+            between_seeds.extend(per_score(a, b) for a, b in zip(one, other, strict=True))
+    print(f"{len(milliseconds)} models\n")
+    print_table(figures)
+    print(f"\nagreement of clip weights, {' and '.join(SCORES)}:")
+    print(f"between seeds: {np.mean(between_seeds, axis=0).round(3)}")
+    print(f"without the first {CUT_CLIPS} clips: {np.mean(shifted, axis=0).round(3)}, ", end="")
+    print(f"lowest of a video {np.min(shifted, axis=0).round(3)}")
     print(f"{sum(t.numel() for t in model.state_dict().values()) / 1e6:.2f} million numbers")
     print(f"{np.median(milliseconds):.0f} ms a video")
+
+
+def print_table(figures: dict[str, list[np.ndarray]]) -> None:
+    """Figures by variant: one [S] a fold."""
+    print("| variant | TES | minus default | PCS | minus default |")
+    print("| --- | --- | --- | --- | --- |")
+    default = np.array(figures[DEFAULT])
+    for title, rows in figures.items():
+        cells = []
+        for of_score, of_default in zip(np.array(rows).T, default.T, strict=True):
+            cells += [f"{of_score.mean():.3f}", paired(of_score, of_default)]
+        print(f"| {title} | {' | '.join(cells)} |")
+
+
+def mean_weights(parts: Parts) -> np.ndarray:
+    """Clip weights [T, S] of the model: the mean of its networks'."""
+    return parts.weights.mean(0).numpy()
+
+
+def per_score(one: np.ndarray, other: np.ndarray) -> list[float]:
+    """Spearman's correlation of each column of [n, S]."""
+    return [spearman(one[:, s], other[:, s]) for s in range(len(SCORES))]
 
 
 if __name__ == "__main__":

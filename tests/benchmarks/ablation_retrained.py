@@ -4,7 +4,7 @@
 
 One seed, the given folds, both scores learned together. Kernels and networks learn apart from each
 other, so that what the kernels are worth needs no new training: see ablation.py. Every finished run
-in the output folder is kept. Differences are paired over the folds.
+in the output folder is kept. Differences are paired over the folds, with standard errors.
 """
 
 from __future__ import annotations
@@ -19,16 +19,24 @@ from unittest import mock
 import numpy as np
 import torch
 import torch.nn.functional as F
+from ablation import DEFAULT as WHOLE
+from ablation import SCORES, check_repeated, paired, parts_of, per_score, variants
 from torch import Tensor
 
-from aqa import clip_model, load_checkpoint, load_config, load_dataset, projection, read_features
+from aqa import (
+    AqaError,
+    clip_model,
+    load_checkpoint,
+    load_config,
+    load_dataset,
+    projection,
+    read_features,
+)
 from aqa.clip_model import ClipModel
 from aqa.ensemble import ClipEnsemble
-from aqa.experiment import RunResult, plan, run
-from aqa.metrics import spearman
+from aqa.experiment import Run, plan, run
 from aqa.projection import ClipProjection
 
-SCORES = ("tes", "pcs")
 Patch = Callable[[], AbstractContextManager]
 
 
@@ -43,15 +51,15 @@ class Variant:
 
 
 def no_motion() -> AbstractContextManager:
-    """The networks' motion channels are 0; the kernels keep theirs."""
+    """The networks have no motion channels; the kernels keep their mean motion."""
     whole = ClipProjection.forward
 
     def forward(self: ClipProjection, clips: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         inputs, descriptors = whole(self, clips)
-        inputs[:, self.appearance :] = 0
-        return inputs, descriptors
+        return inputs[:, : self.appearance], descriptors
 
-    return mock.patch.object(ClipProjection, "forward", forward)
+    width = property(lambda self: self.appearance)
+    return mock.patch.multiple(ClipProjection, forward=forward, width=width)
 
 
 def no_whitening() -> AbstractContextManager:
@@ -104,7 +112,7 @@ def one_kernel() -> AbstractContextManager:
     )
 
 
-DEFAULT = Variant("default", "the default model")
+DEFAULT = Variant("default", WHOLE)
 VARIANTS = (
     DEFAULT,
     Variant("no-motion", "networks without motion", patch=no_motion),
@@ -153,40 +161,48 @@ def fold_figures(variant: Variant, data_root: Path, folds: Path, output: Path) -
     config = load_config("fisv-pcs", variant.overrides)
     dataset = load_dataset(config, data_root)
     assert dataset.all_scores == SCORES
-    results = [run(task) for task in plan(config, dataset, output, folds=folds)]
-    examples = {example.id: example for example in dataset.train}
-    return np.array(
-        [
-            [agreement(result, examples, networks_alone) for networks_alone in (False, True)]
-            for result in results
-        ]
-    )
-
-
-def agreement(result: RunResult, examples: dict, networks_alone: bool) -> list[float]:
-    """Spearman of each score over the held-out videos of a run."""
-    model = load_checkpoint(result.checkpoint)
-    assert isinstance(model, ClipModel)
-    if networks_alone:
-        model.config = model.config.model_copy(update={"kernel_share": 0.0})
-    held_out = [examples[name] for name in result.evaluation.ids]
-    videos = [read_features(example.features_path) for example in held_out]
-    true = np.array([example.scores for example in held_out])
     figures = []
-    for place, name in enumerate(SCORES):
-        scorer = model.for_score(name)
-        predicted = np.array([scorer.assess(features).score for features in videos])
-        figures.append(spearman(predicted, true[:, place]))
-    return figures
+    for task in plan(config, dataset, output, folds=folds):
+        if not finished(task):
+            run(task)
+        figures.append(agreement(task))
+    return np.array(figures)
+
+
+def finished(task: Run) -> bool:
+    """Whether the folder holds this training.
+
+    A run's fingerprint knows its feature files by their times, which a copy of the data changes;
+    here the config decides, and the scores of the held-out videos in :func:`agreement`.
+    """
+    try:
+        info = load_checkpoint(task.folder / "model.pt").info
+    except AqaError:
+        return False
+    whole = (task.folder / "result.json").exists()
+    return whole and (info.config, info.seed) == (task.config.model_dump(mode="json"), task.seed)
+
+
+@torch.no_grad()
+def agreement(task: Run) -> np.ndarray:
+    """Spearman [whole score or networks alone, TES and PCS] over the held-out videos of a run."""
+    model = load_checkpoint(task.folder / "model.pt")
+    assert isinstance(model, ClipModel)
+    examples = task.dataset.test
+    parts = [parts_of(model, read_features(example.features_path)) for example in examples]
+    true = np.array([example.scores for example in examples])
+    titles = (WHOLE, "networks alone")
+    chosen = [variants(model)[title] for title in titles]
+    whole, networks = (torch.stack([of(part) for part in parts]).numpy() for of in chosen)
+    check_repeated(task.folder, model, whole)
+    return np.array([per_score(whole, true), per_score(networks, true)])
 
 
 def columns(figures: np.ndarray, default: np.ndarray) -> Sequence[str]:
     texts = []
     for place in range(len(SCORES)):
         texts.append(f"{figures[:, 0, place].mean():.3f}")
-        gaps = figures[:, 0, place] - default[:, 0, place]
-        error = gaps.std(ddof=1) / len(gaps) ** 0.5
-        texts.append(f"{gaps.mean():+.3f} +- {error:.3f}" if error else "")
+        texts.append(paired(figures[:, 0, place], default[:, 0, place]))
     return [*texts, *(f"{figures[:, 1, place].mean():.3f}" for place in range(len(SCORES)))]
 
 
