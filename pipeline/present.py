@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from aqa.calibration import Calibration
 from aqa.shipped import shipped_models
 from pipeline.console import Console, counted
 from pipeline.errors import Failure
-from pipeline.evaluate import Agreement
+from pipeline.evaluate import ENSEMBLE, Agreement
 from pipeline.report import moments
 from pipeline.score import Result
 
@@ -73,9 +74,10 @@ def print_agreement(agreement: Agreement, as_json: bool, console: Console) -> No
         sys.stdout.write("\n")
         return
     bounds = ("spearman_low", "spearman_high")
+    names = [*short_names([member.checkpoint for member in agreement.members]), ENSEMBLE]
     rows = [
-        (row["checkpoint"], *figure_cells(row), interval_cell(*(row[bound] for bound in bounds)))
-        for row in agreement.rows
+        (name, *figure_cells(row), interval_cell(*(row[bound] for bound in bounds)))
+        for name, row in zip(names, agreement.rows, strict=False)  # of one there is no ensemble
     ]
     if len(agreement.members) > 1:
         spreads = agreement.over_members().items()
@@ -87,6 +89,20 @@ def print_agreement(agreement: Agreement, as_json: bool, console: Console) -> No
     console.table(title, ["checkpoint", *FIGURES, "95 % bootstrap"], rows)
     sure = (whole.spearman, whole.spearman_interval)
     show_spearman(*sure, agreement.chosen_on, len(whole.ids), console)
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Checkpoints without the folder and the file name that all of them share, for a narrow column.
+
+    ``r/fold-0/model.pt``, ``r/fold-1/model.pt`` -> ``fold-0``, ``fold-1``.
+    """
+    if len(paths) < 2:
+        return list(paths)
+    files = [Path(path).absolute() for path in paths]
+    if len({file.name for file in files}) == 1:
+        files = [file.parent for file in files]
+    shared = os.path.commonpath([file.parent for file in files])
+    return [str(file.relative_to(shared)) for file in files]
 
 
 def figure_cells(values: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -56,6 +56,7 @@ class Result:
     features: FeatureOrigin | None
     interval: tuple[float, float] | None = None  # of 90 %
     strange: tuple[str, ...] = ()  # what sets the video apart from the training videos
+    origin_assumed: bool = False  # nothing says where the features come from
 
     @property
     def remarks(self) -> list[str]:
@@ -68,6 +69,10 @@ class Result:
             remarks.append(
                 "The backbone has random weights: this shows that the pipeline runs, "
                 "not how good the routine was."
+            )
+        if self.origin_assumed:
+            remarks.append(
+                f"Nothing says what these features are of; taken: {self.features}."
             )
         remarks += self.strange
         if self.interval is None:
@@ -135,7 +140,9 @@ class Scorer:
         if origin is not None:
             check_origin(self.model.info, origin, str(path))
         record = folder.record(video_id) if origin else None
-        return self._assess(str(path), features, origin or self.model.info.origin, record)
+        trained = self.model.info.origin
+        result = self._assess(str(path), features, origin or trained, record)
+        return replace(result, origin_assumed=origin is None and trained is not None)
 
     def score_video(self, path: Path, start_s: float | None, end_s: float | None) -> Result:
         """Scores a video or frame folder, from ``start_s`` to ``end_s`` (seconds) where given."""

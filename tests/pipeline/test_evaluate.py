@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa import load_config, load_dataset, save_checkpoint, train
+from pipeline.present import short_names
 
 Cli = Callable[..., CliResult]
 SMALL = [
@@ -94,6 +95,20 @@ def test_several_checkpoints_have_their_own_figures_beside_the_ensemble_s(
     document = json.loads(cli(*both, "--json").stdout)
     assert document["predicted"] == predicted["ensemble"]
     assert (tmp_path / "out/predicted-against-true.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["r/fold-0/model.pt", "r/fold-1/model.pt"], ["fold-0", "fold-1"]),
+        (["r/0/a.pt", "r/0/b.pt"], ["a.pt", "b.pt"]),
+        (["r/0/a.pt", "/r/b.pt"], None),
+        (["r/0/model.pt"], ["r/0/model.pt"]),
+    ],
+)
+def test_names_of_checkpoints_fit_a_column(paths: list[str], names: list[str] | None) -> None:
+    short = short_names(paths)
+    assert short == names if names else len(set(short)) == len(paths)
 
 
 def test_one_checkpoint_is_no_ensemble(cli: Cli, fisv: Path, tmp_path: Path) -> None:

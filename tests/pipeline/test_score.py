@@ -113,6 +113,17 @@ def test_one_bad_input_among_good_ones(
     assert len(done.stderr.strip().splitlines()) == 4
 
 
+def test_features_that_do_not_say_where_they_come_from(
+    cli: Cli, checkpoint: Path, features: Path
+) -> None:
+    bare = features.parent / "bare.npy"
+    bare.write_bytes((features / "one.npy").read_bytes())
+    done = cli("score", features / "one.npy", bare, "--checkpoint", checkpoint, "--json")
+    known, assumed = (result["remarks"] for result in results_of(done))
+    words = f"Nothing says what these features are of; taken: {mini_origin()}."
+    assert words in assumed and words not in known
+
+
 def test_features_of_another_protocol_are_refused(
     cli: Cli, checkpoint: Path, features: Path
 ) -> None:
