@@ -10,18 +10,19 @@ import cv2
 import numpy as np
 
 from extractors.errors import ExtractorError
+from extractors.file_names import IMAGE_SUFFIXES
 from extractors.messages import Progress, unobserved
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
 # The last bytes of a complete file, by its first ones.  OpenCV fills what is missing with grey.
 _END_MARKS = {b"\xff\xd8": (b"\xff\xda", b"\xff\xd9"), b"\x89P": (b"IDAT", b"IEND")}
 
 
 def list_frames(folder: Path) -> list[Path]:
     """The folder's images in natural order ("2.jpg" before "10.jpg"); ExtractorError if none."""
-    images = [p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.name[0] != "."]
+    shown = (path for path in folder.iterdir() if path.name[0] != ".")
+    images = [path for path in shown if path.suffix.lower() in IMAGE_SUFFIXES]
     if not images:
-        raise ExtractorError(f"{folder}: holds no frames (looked for {', '.join(SUFFIXES)})")
+        raise ExtractorError(f"{folder}: holds no frames (looked for {', '.join(IMAGE_SUFFIXES)})")
     return sorted(images, key=_natural)
 
 

@@ -16,29 +16,9 @@ from typing import Any
 
 from aqa.errors import AqaError
 from aqa.storage import Info, Place, RemotePath, as_place, look
+from extractors.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
 from pipeline.video_lists import Entry, is_list, read_list
-
-VIDEO_SUFFIXES = frozenset(
-    [
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".mts",
-        ".m2ts",
-        ".wmv",
-        ".flv",
-        ".3gp",
-        ".ogv",
-    ]
-)
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 # Raw footage below the data root; where it lies elsewhere, `raw:` in aqa.yaml says so.
 RAW_FOLDERS = {

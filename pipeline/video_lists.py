@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
 from aqa.storage import Place, RemotePath, as_place
+from extractors.file_names import VIDEO_SUFFIXES
 from pipeline.errors import Failure
 
 TEXT_SUFFIXES = frozenset({".txt", ".lst"})
@@ -33,12 +34,13 @@ def read_list(path: Place) -> tuple[list[Entry], list[Failure]]:
     """The paths in a list, relative ones below the list's own folder, and lines that are none.
 
     Blank lines and lines that start with # are left out. A CSV has the paths in its column
-    ``path``, with or without ids in a column ``id``; one without such a header has them in its
-    first column. Raises AqaError where the list cannot be read or names nothing.
+    ``path``, with or without ids in a column ``id``; one without a header has them in its first
+    column. Raises AqaError where the list cannot be read or names nothing, or where the first cell
+    of a CSV is no path and none is called ``path``.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = _csv_rows(text) if path.suffix.lower() == ".csv" else _text_rows(text)
+        rows = _csv_rows(text, path) if path.suffix.lower() == ".csv" else _text_rows(text)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise AqaError(f"{path}: this list cannot be read: {reason}") from None
@@ -63,7 +65,7 @@ def _text_rows(text: str) -> list[Row]:
     return [(number, line, "") for number, line in lines if line and not line.startswith("#")]
 
 
-def _csv_rows(text: str) -> list[Row]:
+def _csv_rows(text: str, path: Place) -> list[Row]:
     first = next((line for _, line, _ in _text_rows(text)), "")
     # Where a comma is the decimal sign, spreadsheets separate with semicolons.
     separator = ";" if ";" in first and "," not in first else ","
@@ -75,11 +77,22 @@ def _csv_rows(text: str) -> list[Row]:
         path_at = header.index(PATH_COLUMN)
         id_at = header.index(ID_COLUMN) if ID_COLUMN in header else None
         rows = rows[1:]
+    elif rows and not _like_a_path(rows[0][1][0]):
+        raise AqaError(
+            f"{path}: no column {PATH_COLUMN!r}, and its first line, {','.join(rows[0][1])!r}, "
+            f"does not begin with a path: call the column that has the paths {PATH_COLUMN!r}"
+        )
 
     def cell(row: list[str], index: int | None) -> str:
         return row[index] if index is not None and index < len(row) else ""
 
     return [(line, cell(row, path_at), cell(row, id_at)) for line, row in rows]
+
+
+def _like_a_path(cell: str) -> bool:
+    """Not a word (``video``) or a number (``7.5``), as a header or another column begins with."""
+    name = PurePosixPath(cell)
+    return len(name.parts) > 1 or name.suffix.lower() in VIDEO_SUFFIXES
 
 
 def _resolved(name: str, list_path: Place) -> Place:

@@ -85,6 +85,18 @@ def test_first_column_where_none_is_called_path(films: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("first", ["video,score", "score,films/a.mp4", "7.5,films/a.mp4"])
+def test_a_csv_that_does_not_say_where_its_paths_are(films: Path, first: str) -> None:
+    """Its header would pass as a path that is missing, its scores as many."""
+    (films / "l.csv").write_text(f"{first}\nfilms/b.mp4,8\n")
+    videos, (failure,) = collect([films / "l.csv"])
+    assert videos == []
+    assert failure.reason == (
+        f"{films}/l.csv: no column 'path', and its first line, {first!r}, does not begin with a "
+        "path: call the column that has the paths 'path'"
+    )
+
+
 def test_a_mistake_names_list_and_line_and_the_rest_goes_on(films: Path) -> None:
     (films / "other.txt").write_text("films/a.mp4\n")
     (films / "l.csv").write_text(
