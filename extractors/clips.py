@@ -13,6 +13,7 @@ import numpy as np
 
 from extractors import messages, reading
 from extractors.errors import ExtractorError
+from extractors.limits import STALL_LIMIT_S
 from extractors.messages import (
     Opened,
     OpenJob,
@@ -23,8 +24,6 @@ from extractors.messages import (
     UnforeseenError,
 )
 from extractors.protocols import Protocol, get_protocol
-
-STALL_LIMIT_S = 60.0
 
 
 class ClipStream:

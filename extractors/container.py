@@ -52,9 +52,7 @@ class Container:
     interlaced: bool
     rotation: int  # degrees counter-clockwise that a player turns the picture: 0, 90, 180, -90
     video_streams: int
-    packets: int
     discarded: int  # packets that an edit list hides
-    announced: int  # frames by the header, 0 where it does not say
     times_s: np.ndarray  # float64 [F], strictly increasing: when each shown frame appears
     duration_s: float  # until the last frame disappears
     ticks: np.ndarray | None  # int64 [F], time stamps as the decoder gives them; None: not reliable
@@ -171,9 +169,7 @@ def look(path: str | Path, progress: Progress = unobserved) -> Container:
             interlaced=first.interlaced_frame,
             rotation=first.rotation,
             video_streams=packets.video_streams,
-            packets=packets.count,
             discarded=packets.count - len(shown),
-            announced=stream.frames,
             times_s=times_s,
             duration_s=float(times_s[-1] + last_s),
             ticks=ticks if trusted else None,

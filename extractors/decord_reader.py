@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from extractors.container import Container
+from extractors.limits import STALL_LIMIT_S
 from extractors.messages import Progress, unobserved
 
-STALL_LIMIT_S = 30.0
 _WORKER = Path(__file__).with_name("decord_worker.py")
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # fcntl.F_SETPIPE_SZ, which Python names on Linux only
@@ -40,7 +40,7 @@ def available() -> bool:
 def read_frames(
     container: Container,
     indices: Sequence[int],
-    stall_limit_s: float = STALL_LIMIT_S,
+    stall_limit_s: float = STALL_LIMIT_S / 2,
     progress: Progress = unobserved,
 ) -> Iterator[np.ndarray]:
     """The frames at these strictly increasing indices: uint8 RGB [height, width, 3].

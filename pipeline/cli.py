@@ -23,7 +23,6 @@ from pipeline.cli_options import (
     chosen_device,
     guarded,
     integers,
-    show_failures,
 )
 from pipeline.console import Console
 from pipeline.errors import UsageError
@@ -94,7 +93,9 @@ def train(
     calibration_folds: Annotated[
         int,
         typer.Option(
-            min=0, help="Folds whose errors give the scorer its intervals; 0: no intervals."
+            min=0,
+            help="Folds whose errors give the scorer its intervals (from 20 training videos on); "
+            "0: no intervals.",
         ),
     ] = 5,
     only_fold: Annotated[str | None, typer.Option(help="Of the folds, hold out only this.")] = None,
@@ -320,7 +321,7 @@ def score(
     else:
         for result in results:
             show_result(result, console)
-    show_failures(console, failures)
+    console.failures(failures)
     if report is not None:
         from pipeline.report import write_report
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extractors.limits import STALL_LIMIT_S
 from pipeline.cli_options import (
     Backbone,
     DataRoot,
@@ -65,11 +66,14 @@ def extract(
     ] = "auto",
     salvage: Annotated[
         bool,
-        typer.Option("--salvage", help="Of a damaged video keep what comes before the damage."),
+        typer.Option(
+            "--salvage",
+            help="Of a damaged video keep what comes before the damage; it is not a failure then.",
+        ),
     ] = False,
     stall_limit: Annotated[
         float, typer.Option(min=1, help="Seconds after which a video that gives nothing is left.")
-    ] = 60.0,
+    ] = STALL_LIMIT_S,
     device: Device = None,
     precision: Annotated[
         str | None, typer.Option(help="float32 or bf16. Default: bf16 on a GPU, else float32.")
@@ -148,11 +152,11 @@ def extract(
         sources = dataset, root, labels
         return _show_plan(found, failures, spec, folder, sources, overwrite, console)
     if not found:
-        console.failures([(failure.name, failure.reason) for failure in failures])
+        console.failures(failures)
         return 1
     outcome = _run(found, failures, spec, folder, options, overwrite, console)
     _remember(outcome, dataset, root, folder, settings)
-    console.failures([(failure.name, failure.reason) for failure in outcome.failures])
+    console.failures(outcome.failures)
     if outcome.summary:
         console.note(outcome.summary)
     console.result(

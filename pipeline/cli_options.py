@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from aqa.errors import AqaError
 from extractors.errors import ExtractorError
 from pipeline import __version__
 from pipeline.console import Console
-from pipeline.errors import Failure, UsageError
+from pipeline.errors import UsageError
 from pipeline.settings import Settings
 
 INTERRUPTED = 130
@@ -39,11 +39,17 @@ Device = Annotated[
 ]
 Backbone = Annotated[
     str | None,
-    typer.Option(help="swin3d_t, swin3d_s, swin3d_b, swin3d_mini, or timm:NAME (an image model)."),
+    typer.Option(
+        help="swin3d_t, swin3d_s, swin3d_b, swin3d_mini, or timm:NAME (an image model). Default: "
+        "that of aqa.yaml, or swin3d_b; to score, the checkpoint's."
+    ),
 ]
 Weights = Annotated[
     str | None,
-    typer.Option(help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random."),
+    typer.Option(
+        help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random. Default: "
+        "those of aqa.yaml, or kinetics600-22k; to score, the checkpoint's."
+    ),
 ]
 RayAddress = Annotated[
     str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
@@ -72,11 +78,6 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
         raise typer.Exit(status or 0)
 
     return run
-
-
-def show_failures(console: Console, failures: Sequence[Failure]) -> None:
-    for failure in failures:
-        console.error(failure.reason)
 
 
 def chosen_device(option: str | None, settings: Settings) -> str:

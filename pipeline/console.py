@@ -20,6 +20,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from pipeline.errors import Failure
+
 PLAIN_INTERVAL_S = 5.0
 
 
@@ -85,17 +87,19 @@ class Console:
             yield show
             print(line(), file=sys.stderr, flush=True)
 
-    def failures(self, rows: Sequence[tuple[str, str]]) -> None:
+    def failures(self, failures: Sequence[Failure]) -> None:
         """What failed and why, on standard error: a table for people, a line each for programs."""
+        if not failures:
+            return
         if not self._err.is_terminal:
-            for _, reason in rows:
-                self.error(reason)
+            for failure in failures:
+                self.error(failure.reason)
             return
         table = Table(title="failed", title_justify="left", title_style="bold red")
         table.add_column("input", overflow="fold", ratio=1)
         table.add_column("reason", overflow="fold", ratio=3)
-        for row in rows:
-            table.add_row(*row)
+        for failure in failures:
+            table.add_row(failure.name, failure.reason)
         self._err.print(table, soft_wrap=False)
 
     @contextmanager
@@ -165,7 +169,7 @@ class BarTicker(Ticker):
             completed=self.done,
             status=self.status,
             unit=self.units,
-            rate=f"{rate:.2g}/s",
+            rate=f"{two_digits(rate)}/s",
         )
 
 
@@ -196,12 +200,17 @@ class LineTicker(Ticker):
         )
         status = f", {self.status}" if self.status else ""
         line = f"{self._what}: {self.done}/{self.total} {self.units} in {clock(now - self._start)}"
-        print(f"{line} ({rate:.2g}/s){left}{status}", file=sys.stderr, flush=True)
+        print(f"{line} ({two_digits(rate)}/s){left}{status}", file=sys.stderr, flush=True)
 
 
 def counted(number: int, noun: str) -> str:
     """``1 video``, ``2 videos``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def two_digits(number: float) -> str:
+    """A rate for people: ``0.086``, ``4.7``, ``17``, ``473``; never with an exponent."""
+    return f"{number:.2g}" if number < 99.5 else f"{number:.0f}"
 
 
 def clock(seconds: float, *, tenths: bool = False) -> str:

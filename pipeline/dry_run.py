@@ -72,7 +72,8 @@ def show_plan(division: Division, gaps: LabelGaps | None, console: Console) -> N
     )
     if gaps is not None:
         counts += (
-            f"; {len(gaps.unlabelled)} without a label, {len(gaps.absent)} labels without a video "
+            f"; {len(gaps.unlabelled)} without a label, "
+            f"{counted(len(gaps.absent), 'label')} without a video "
             f"({gaps.source})"
         )
     console.result(counts)

@@ -16,7 +16,7 @@ from aqa.storage import Place
 from extractors import build_backbone, check_reader, get_protocol
 from extractors.weights import require_known
 from pipeline.claim import claim
-from pipeline.console import Console
+from pipeline.console import Console, counted
 from pipeline.errors import Failure, UsageError
 from pipeline.extract_view import Meter
 from pipeline.failures import FailureLog
@@ -175,14 +175,16 @@ def refuse_other_origin(
     differences = present.differences(origin)
     if differences and not overwrite:
         raise UsageError(
-            f"{folder.folder} holds features of another origin: {'; '.join(differences)}; "
+            f"{folder.folder} holds features of another origin (there / asked for): "
+            f"{'; '.join(differences)}; "
             "choose another --output, or --overwrite to replace them"
         )
     others = len(set(folder.ids()) - set(videos)) if differences else 0
     if others:
         raise UsageError(
-            f"{folder.folder} holds features of {others} other videos, of another origin: "
-            f"{'; '.join(differences)}; --overwrite would mix them: choose another --output"
+            f"{folder.folder} holds features of {counted(others, 'other video')}, of another "
+            f"origin (there / asked for): {'; '.join(differences)}; --overwrite would mix them: "
+            "choose another --output"
         )
 
 

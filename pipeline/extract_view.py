@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.console import clock, counted
+from pipeline.console import clock, counted, two_digits
 from pipeline.graph import Width
 from pipeline.stages import Row
 
@@ -132,7 +132,7 @@ class Meter:
         on = f" on {counted(nodes, 'node')}" if nodes > 1 else ""
         return (
             f"{counted(self.clips, 'clip')} in {clock(self._now() - self._began)}{on}, "
-            f"{self.clips / (self._wall_s or 1):.2g} clips/s once started; {limit} ({where})"
+            f"{two_digits(self.clips / self._wall_s)} clips/s once started; {limit} ({where})"
         )
 
     def _share(self) -> str:
@@ -144,7 +144,7 @@ class Meter:
         decode, backbone = self.busy
         left = "" if self.left_s is None else f", {clock(self.left_s)} left"
         return (
-            f"{counted(self.clips, 'clip')}, {self.clips_per_s:.2g} clips/s, decoding "
+            f"{counted(self.clips, 'clip')}, {two_digits(self.clips_per_s)} clips/s, decoding "
             f"{decode:.0%} busy, backbone {backbone:.0%} busy{left}"
         )
 

@@ -79,8 +79,12 @@ def _start(options: RayOptions) -> Any:
             ray.init(address, **quiet)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         reason = " ".join(str(error).split())[:200]
-        what = f"join a Ray cluster at {address}" if address else "start Ray on this machine"
-        raise UsageError(f"cannot {what}: {reason}") from None
+        if address is None:
+            raise UsageError(f"cannot start Ray on this machine: {reason}") from None
+        raise UsageError(
+            f"cannot join a Ray cluster at {address}: {reason}; is it up, and are RAY_AUTH_MODE "
+            f"({os.environ.get('RAY_AUTH_MODE', 'not set')}) and RAY_AUTH_TOKEN those of its nodes?"
+        ) from None
     return ray
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from extractors import DamagedVideoError, ExtractorError, Protocol, get_protocol, open_clips
+from extractors.limits import STALL_LIMIT_S
 from pipeline.errors import one_line
 from pipeline.inputs import Video, source_stamp
 from pipeline.remote import local_copy
@@ -24,7 +25,6 @@ from pipeline.remote import local_copy
 # About this many bytes: small beside Ray's blocks, and a CPU shows progress.
 BATCH_BYTES = {"cpu": 5 * 2**20, "cuda": 40 * 2**20}
 MAX_BATCH_CLIPS = 64
-STALL_LIMIT_S = 60.0
 # Columns that a cluster adds: the Ray nodes that did a batch.
 _NODES = {"decoded_on", "computed_on"}
 Precision = Literal["float32", "bf16"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.console import Console, LineTicker, clock, counted
+from pipeline.console import Console, LineTicker, clock, counted, two_digits
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,14 @@ from pipeline.console import Console, LineTicker, clock, counted
 def test_clock(seconds: float, text: str, with_tenths: str) -> None:
     assert clock(seconds) == text
     assert clock(seconds, tenths=True) == with_tenths
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.0864, "0.086"), (4.71, "4.7"), (17.2, "17"), (99.6, "100"), (473.2, "473")],
+)
+def test_rates_have_no_exponent(number: float, text: str) -> None:
+    assert two_digits(number) == text
 
 
 def test_plain_lines_end_with_the_whole_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,7 +97,8 @@ def test_overwriting_leaves_no_features_of_another_origin(
     before = FeatureFolder("out").origin()
     other = (*MINI[:-1], "mini16x112(fps=native)", "--output", "out", "--overwrite")
     done = cli("extract", "--videos", a, *other)
-    assert done.exit_code == 2 and "1 other videos, of another origin: protocol" in done.stderr
+    assert done.exit_code == 2
+    assert "1 other video, of another origin (there / asked for): protocol" in done.stderr
     assert FeatureFolder("out").origin() == before
     done = cli("extract", "--videos", a, b, *other)
     assert done.exit_code == 0 and "2 extracted" in done.output
@@ -113,7 +114,7 @@ def test_folder_of_another_origin_is_refused(cli: Cli, routine_video: Callable[.
     folder.write_origin(FeatureOrigin("swin3d_b", "kinetics600-22k", None, "contiguous32"), {})
     done = cli("extract", "--videos", video, *MINI)
     assert done.exit_code == 2
-    assert "backbone swin3d_b / swin3d_mini" in done.stderr
+    assert "(there / asked for): backbone swin3d_b / swin3d_mini" in done.stderr
     assert "contiguous32 / mini16x112" in done.stderr
 
 
