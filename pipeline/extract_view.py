@@ -31,6 +31,7 @@ class Meter:
         self.nodes: tuple[set[str], set[str]] = set(), set()  # that decoded, that computed
         self._now = now
         self._began = now()
+        self._timed_clips = 0  # without those of each run's first row, which starts the clock
         self._wall_s = self._decode_s = self._backbone_s = 0.0
         self._slots = (1, 1)
         self._run_began: float | None = None
@@ -51,6 +52,7 @@ class Meter:
             self._run_began = now
             self._recent.clear()
         else:
+            self._timed_clips += row["valid"]
             self._wall_s += now - self._last
             self._decode_s += row["decode_s"]
             self._backbone_s += row["backbone_s"]
@@ -81,7 +83,7 @@ class Meter:
     def busy(self) -> tuple[float, float]:
         """Shares of the last minute in which decoders and backbone workers were at work."""
         decoders, workers = self._slots
-        return min(1.0, self._recently(2) / decoders), min(1.0, self._recently(3) / workers)
+        return self._recently(2) / decoders, self._recently(3) / workers
 
     @property
     def left_s(self) -> float | None:
@@ -116,8 +118,11 @@ class Meter:
         if not self._wall_s:
             return f"{counted(self.clips, 'clip')} in {clock(self._now() - self._began)}"
         decoders, workers = self._slots
-        decode = min(1.0, self._decode_s / (self._wall_s * decoders))
-        backbone = min(1.0, self._backbone_s / (self._wall_s * workers))
+        wall_s = self._at_least(self._wall_s, self._decode_s, self._backbone_s)
+        decode, backbone = (
+            self._decode_s / (wall_s * decoders),
+            self._backbone_s / (wall_s * workers),
+        )
         if min(decode, backbone) >= BUSY:
             limit = "both stages were the limit"
         elif max(decode, backbone) < BUSY:
@@ -132,7 +137,7 @@ class Meter:
         on = f" on {counted(nodes, 'node')}" if nodes > 1 else ""
         return (
             f"{counted(self.clips, 'clip')} in {clock(self._now() - self._began)}{on}, "
-            f"{two_digits(self.clips / self._wall_s)} clips/s once started; {limit} ({where})"
+            f"{two_digits(self._timed_clips / wall_s)} clips/s once started; {limit} ({where})"
         )
 
     def _share(self) -> str:
@@ -153,4 +158,11 @@ class Meter:
         if len(self._recent) < 2:
             return 0.0
         first, *rows = self._recent
-        return sum(row[column] for row in rows) / max(rows[-1][0] - first[0], 1e-9)
+        _, clips, decode_s, backbone_s = (sum(values) for values in zip(*rows, strict=True))
+        window_s = self._at_least(rows[-1][0] - first[0], decode_s, backbone_s)
+        return (clips, decode_s, backbone_s)[column - 1] / window_s
+
+    def _at_least(self, wall_s: float, decode_s: float, backbone_s: float) -> float:
+        """Seconds in which so much was done: rows that come at once were not made at once."""
+        decoders, workers = self._slots
+        return max(wall_s, decode_s / decoders, backbone_s / workers, 1e-9)

@@ -214,4 +214,19 @@ def test_summary_says_which_stage_was_the_limit(
         time[0] = float(index)
         meter.add(row("a", decode_s=decode_s, backbone_s=backbone_s))
     assert words in meter.summary()
-    assert meter.summary().startswith("44 clips in 0:10, 4.4 clips/s once started")
+    assert meter.summary().startswith("44 clips in 0:10, 4 clips/s once started")
+
+
+def test_rows_that_come_at_once_were_not_made_at_once() -> None:
+    """As in a short run: the two rows after the first took a reader 2 s, a worker 1 s."""
+    time = [0.0]
+    meter = Meter(1, 0, now=lambda: time[0])
+    meter.run_starts(Width(1, 1), 1)
+    for _ in range(3):
+        time[0] += 0.001
+        meter.add(row("a"))
+    assert meter.clips_per_s == pytest.approx(4) and meter.busy == pytest.approx((1, 0.5))
+    words = (
+        "12 clips in 0:00, 4 clips/s once started; the decoding was the limit (1 reader 100% busy"
+    )
+    assert meter.summary().startswith(words)
