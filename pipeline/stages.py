@@ -129,8 +129,9 @@ def _rows(
                 )
                 began = time.perf_counter()
         except ExtractorError:
-            note = f" ({stream.info.reader_note})" if stream.info.reader_note else ""
-            tried.append(f"{stream.info.reader}{note}")
+            info = stream.info  # where decord was asked for, the note says why PyAV took over
+            note = f" ({info.reader_note})" if spec.reader == "decord" and info.reader_note else ""
+            tried.append(f"{info.reader}{note}")
             raise
 
 

@@ -62,6 +62,20 @@ def same_weights() -> Callable[[Path, Path], int]:
     return compare
 
 
+@pytest.fixture
+def damaged(routine_video: Callable[..., Path]) -> Path:
+    """``in/damaged.mp4``, beside ``whole.mp4`` of 19.2 s: a tenth of it, from its middle on, is
+    noise; it opens, and its end is as good as its beginning."""
+    data = bytearray(routine_video("whole.mp4", elements=30).read_bytes())
+    begin = data.index(b"mdat") + 4
+    end = data.index(b"moov") if data.index(b"moov") > begin else len(data)
+    spoiled, length = begin + (end - begin) // 2, (end - begin) // 10
+    data[spoiled : spoiled + length] = np.random.default_rng(0).bytes(length)
+    path = routine_video("in/damaged.mp4", elements=1)
+    path.write_bytes(data)
+    return path
+
+
 # Every node must be told the same; the tests' cluster is this machine's alone.
 CLUSTER_ENVIRONMENT = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 _CLUSTER = """
@@ -90,10 +104,10 @@ class RayCluster:
 
 
 @contextmanager
-def _cluster(nodes: list[dict]) -> Iterator[RayCluster]:
+def _cluster(nodes: list[dict], environment: dict[str, str]) -> Iterator[RayCluster]:
     process = subprocess.Popen(
         [sys.executable, "-c", _CLUSTER, json.dumps(nodes)],
-        env=CLUSTER_ENVIRONMENT,
+        env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -104,7 +118,7 @@ def _cluster(nodes: list[dict]) -> Iterator[RayCluster]:
         if ready is None:
             pytest.fail("the Ray cluster did not start")
         facts = json.loads(ready.removeprefix("READY"))
-        yield RayCluster(**facts, root=process.pid, environment=CLUSTER_ENVIRONMENT)
+        yield RayCluster(**facts, root=process.pid, environment=environment)
     finally:
         process.communicate("\n", timeout=60)
 
@@ -112,6 +126,12 @@ def _cluster(nodes: list[dict]) -> Iterator[RayCluster]:
 @pytest.fixture
 def ray_cluster() -> Iterator[Callable[..., RayCluster]]:
     """``ray_cluster({...}, {...})`` starts a raylet for each argument (those of ray's
-    ``Cluster.add_node``; none: three of one CPU), the head first."""
+    ``Cluster.add_node``; none: three of one CPU), the head first. ``token``: that it asks for."""
     with ExitStack() as stack:
-        yield lambda *nodes: stack.enter_context(_cluster(list(nodes) or [{"num_cpus": 1}] * 3))
+
+        def start(*nodes: dict, token: str | None = None) -> RayCluster:
+            login = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
+            cluster = _cluster(list(nodes) or [{"num_cpus": 1}] * 3, CLUSTER_ENVIRONMENT | login)
+            return stack.enter_context(cluster)
+
+        yield start

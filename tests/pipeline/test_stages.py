@@ -101,23 +101,10 @@ def test_a_bad_video_is_a_row_with_a_reason(tmp_path: Path) -> None:
     assert passed_on["error"] == reason and not passed_on["features"].any()
 
 
-@pytest.fixture
-def damaged(routine_video: Callable[..., Path]) -> Path:
-    """A video whose last tenth is noise: it opens, and cannot be decoded to its end."""
-    path = routine_video("whole.mp4", elements=30)
-    data = bytearray(path.read_bytes())
-    begin = data.index(b"mdat") + 4
-    end = data.index(b"moov") if data.index(b"moov") > begin else len(data)
-    spoiled = begin + (end - begin) * 9 // 10
-    data[spoiled:end] = np.random.default_rng(0).bytes(end - spoiled)
-    path.with_name("damaged.mp4").write_bytes(data)
-    return path.with_name("damaged.mp4")
-
-
 def test_damage_is_a_failure_that_says_what_is_good(damaged: Path) -> None:
     *_, last = decode_batches(Video("v", damaged), SPEC)
     assert re.search(r"damaged.mp4: damaged: .*; the first [\d.]+ s are good", last["error"])
-    assert json.loads(last["tried"])[0].startswith("pyav")
+    assert json.loads(last["tried"]) == ["pyav"]
 
 
 def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
@@ -133,9 +120,9 @@ def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
 
     salvaged = features(damaged, spec)
     good_s = salvaged.record["salvaged"]["good_s"]
-    assert 10 < good_s < 19.2
+    assert 5 < good_s < 10
     assert salvaged.record["clip_end_s"][-1] <= good_s + 1e-3
-    whole = features(damaged.with_name("whole.mp4"), replace(SPEC, end_s=good_s))
+    whole = features(damaged.parents[1] / "whole.mp4", replace(SPEC, end_s=good_s))
     assert salvaged.features.tobytes() == whole.features.tobytes()
     assert "salvaged" not in whole.record
 

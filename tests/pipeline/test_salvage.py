@@ -1,0 +1,52 @@
+"""extract --salvage: a video that is damaged in its middle, on the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from click.testing import Result as CliResult
+
+from aqa.features import FeatureFolder
+from pipeline.inputs import Video
+from pipeline.local import extract_rows
+from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+
+MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+GOOD = r"damaged\.mp4: damaged: .*; the first ([\d.]+) s are good \(--salvage takes them\)"
+
+
+def test_a_damaged_video_fails_and_is_salvaged_on_demand(
+    cli: Callable[..., CliResult], damaged: Path, tmp_path: Path
+) -> None:
+    command = ("extract", "--videos", "in", "--output", "out", *MINI)
+    failed = cli(*command)
+    assert failed.exit_code == 1
+    assert "0 extracted, 0 complete before, 1 failed: out" in failed.stdout
+    said = re.search("error: .*" + GOOD, failed.stderr)
+    (line,) = Path("out/failures.jsonl").read_text().splitlines()
+    noted = json.loads(line)
+    assert re.search(GOOD, noted["reason"])[1] == said[1]
+    assert (noted["id"], noted["path"]) == ("damaged", "in/damaged.mp4")
+    assert noted["tried"] == ["pyav"]
+    folder = FeatureFolder("out")
+    assert folder.ids() == []
+
+    salvaged = cli(*command, "--salvage")
+    assert salvaged.exit_code == 0, salvaged.output
+    assert "1 extracted, 0 complete before, 0 failed: out" in salvaged.stdout
+    warning = f"warning: in/damaged.mp4: damaged, only its first {said[1]} s were taken"
+    assert warning in salvaged.stderr
+    assert not Path("out/failures.jsonl").exists()
+    mark = folder.record("damaged")["salvaged"]
+    assert f"{mark['good_s']:.2f}" == said[1] and mark["reason"] in noted["reason"]
+
+    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu", end_s=mark["good_s"])
+    assembly = Assembly()
+    whole = Video("whole", tmp_path / "whole.mp4")
+    for row in extract_rows(whole, spec, FeatureExtractor(spec)):
+        before_the_damage = assembly.add(row)
+    assert np.load("out/damaged.npy").tobytes() == before_the_damage.features.tobytes()
