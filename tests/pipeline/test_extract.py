@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def footage(tmp_path: Path, routine_video: Callable[..., Path]) -> Path:
     return tmp_path / "in"
 
 
+def plain_lines(done: CliResult) -> list[str]:
+    """What the view of a run says where there is no terminal."""
+    return [line for line in done.stderr.splitlines() if line.startswith("extract: ")]
+
+
 def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Path) -> None:
     done = cli("extract", "--videos", footage, tmp_path / "gone.mp4", *MINI)
     assert done.exit_code == 1
@@ -41,6 +47,10 @@ def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Pa
     for name in ("gone.mp4: no such file", "text.mp4", "cut.mp4"):
         assert name in done.stderr
     assert "Traceback" not in done.output
+    counts = r"extract: 4 of 4 videos \(2 done, 2 failed, 0 complete before\), 13 clips, "
+    speed = r"[\d.]+ clips/s, decoding \d+% busy, backbone \d+% busy, 0:00 left"
+    assert re.fullmatch(counts + speed, plain_lines(done)[-1])
+    assert re.search(r"13 clips in .* clips/s once started; .* the limit.* busy\)", done.stdout)
 
     folder = FeatureFolder("features/videos")
     assert folder.ids() == ["a", "deep/b"]
