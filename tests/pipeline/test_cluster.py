@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from aqa import load_config, load_dataset
 from aqa.experiment import plan, run
@@ -18,6 +19,7 @@ from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
+TOKEN = "a" * 32
 COMMAND = Path(sys.executable).parent / "aqa-pipeline"
 
 
@@ -42,7 +44,7 @@ def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
         {"num_cpus": 1, "resources": {name: 1}}
         for name in ("neither", "aqa_decode", "aqa_backbone")
     )
-    cluster = ray_cluster(head, decoding, backbone)
+    cluster = ray_cluster(head, decoding, backbone, token=TOKEN)
     for number in range(4):
         routine_video(f"in/{number}.mp4", elements=9 + number, seed=number)
     done = extract(tmp_path, cluster.address, cluster.environment)
@@ -88,6 +90,43 @@ def test_folds_are_trained_on_the_cluster_from_relative_paths(
     for task in plan(config, dataset, tmp_path / "alone", folds=2):
         run(task)
     assert same_weights(tmp_path / "out", tmp_path / "alone") == 2
+
+
+def test_another_token_than_the_clusters(
+    ray_cluster: Callable[..., Any], routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    cluster = ray_cluster({"num_cpus": 1}, token=TOKEN)
+    routine_video("in/a.mp4")
+    done = extract(tmp_path, cluster.address, cluster.environment | {"RAY_AUTH_TOKEN": "b" * 32})
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith(f"error: cannot join a Ray cluster at {cluster.address}: ")
+    assert "are RAY_AUTH_MODE (token) and RAY_AUTH_TOKEN those of its nodes?" in line
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+LOCAL = """
+from pipeline.ray_session import RayOptions, session
+
+with session(RayOptions()) as ray:
+    print("works", ray.get(ray.remote(lambda: 6 * 7).remote()))
+"""
+
+
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_a_ray_on_this_machine_takes_the_mode_that_is_set(mode: str, tmp_path: Path) -> None:
+    """With ``token`` and none there Ray makes one and keeps it; a mode that is not set: see
+    test_terminal.py."""
+    environment = {name: os.environ[name] for name in os.environ if "RAY_AUTH" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", LOCAL],
+        env=environment | {"RAY_AUTH_MODE": mode, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.stdout == "works 42\n", done.stderr
+    assert (tmp_path / ".ray/auth_token").exists() == (mode == "token")
 
 
 def test_no_cluster_there(routine_video: Callable[..., Path], tmp_path: Path) -> None:
