@@ -100,7 +100,7 @@ class Meter:
     def line(self) -> str:
         """All of it as one plain line."""
         counts = f"{self.done} done, {self.failed} failed, {self.complete_before} complete before"
-        return f"extract: {self._share()} videos ({counts}), {self._speed()}"
+        return f"extract: {self._share()} ({counts}), {self._speed()}"
 
     def picture(self) -> RenderableType:
         """The same in three rows that fit a terminal of 80 columns."""
@@ -108,7 +108,7 @@ class Meter:
         bar.add_row(
             "extract",
             ProgressBar(max(self.videos, 1), self.done + self.failed, width=30),
-            f"{self._share()} videos, {clock(self._now() - self._began)}",
+            f"{self._share()}, {clock(self._now() - self._began)}",
         )
         counts = f"{self.done} done, {self.failed} failed, {self.complete_before} complete before"
         return Group(bar, Text(counts), Text(self._speed()))
@@ -141,7 +141,7 @@ class Meter:
         )
 
     def _share(self) -> str:
-        return f"{self.done + self.failed} of {self.videos}"
+        return f"{self.done + self.failed} of {counted(self.videos, 'video')}"
 
     def _speed(self) -> str:
         if self._run_began is None:

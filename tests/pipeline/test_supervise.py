@@ -226,6 +226,7 @@ def test_rows_that_come_at_once_were_not_made_at_once() -> None:
         time[0] += 0.001
         meter.add(row("a"))
     assert meter.clips_per_s == pytest.approx(4) and meter.busy == pytest.approx((1, 0.5))
+    assert meter.line().startswith("extract: 0 of 1 video (0 done")
     words = (
         "12 clips in 0:00, 4 clips/s once started; the decoding was the limit (1 reader 100% busy"
     )
