@@ -79,17 +79,31 @@ def _start(options: RayOptions) -> Any:
             ray.init(address, **quiet)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         reason = " ".join(str(error).split())[:200]
+        if type(error).__name__ == "AuthenticationError":  # not in older versions of Ray
+            reason = "it has another token, or there is none here"
         if address is None:
             raise UsageError(f"cannot start Ray on this machine: {reason}") from None
+        mode = os.environ.get("RAY_AUTH_MODE", "not set")
         raise UsageError(
             f"cannot join a Ray cluster at {address}: {reason}; is it up, and are RAY_AUTH_MODE "
-            f"({os.environ.get('RAY_AUTH_MODE', 'not set')}) and RAY_AUTH_TOKEN those of its nodes?"
+            f"(here {mode}) and RAY_AUTH_TOKEN as on its nodes?"
         ) from None
     return ray
 
 
 def _knock(address: str) -> None:
-    """OSError at once where nobody listens at ``host:port``; Ray itself would wait for minutes."""
+    """OSError at once where nobody listens at ``host:port``, Ray's AuthenticationError where it
+    asks for another token. Ray itself would try for minutes, and not name the token."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+    if not (host and port.isdecimal()):
+        return
+    socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
+    if address.startswith("ray://"):
+        return
+    try:
+        from ray._private.authentication import authentication_token_setup as tokens
+        from ray._raylet import GcsClient
+    except ImportError:  # a version that knows no tokens
+        return
+    tokens.ensure_token_if_auth_enabled(create_token_if_missing=False)  # or the next line aborts
+    GcsClient(address=address)

@@ -97,11 +97,17 @@ def test_another_token_than_the_clusters(
 ) -> None:
     cluster = ray_cluster({"num_cpus": 1}, token=TOKEN)
     routine_video("in/a.mp4")
-    done = extract(tmp_path, cluster.address, cluster.environment | {"RAY_AUTH_TOKEN": "b" * 32})
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith(f"error: cannot join a Ray cluster at {cluster.address}: ")
-    assert "are RAY_AUTH_MODE (token) and RAY_AUTH_TOKEN those of its nodes?" in line
+    another = cluster.environment | {"RAY_AUTH_TOKEN": "b" * 32}
+    none_at_all = cluster.environment | {"HOME": str(tmp_path)}
+    del none_at_all["RAY_AUTH_TOKEN"]
+    for environment in (another, none_at_all):
+        done = extract(tmp_path, cluster.address, environment)
+        assert done.returncode == 2
+        assert done.stderr == (
+            f"error: cannot join a Ray cluster at {cluster.address}: it has another token, or "
+            "there is none here; is it up, and are RAY_AUTH_MODE (here token) and RAY_AUTH_TOKEN "
+            "as on its nodes?\n"
+        )
     assert not list(tmp_path.rglob("*.npy"))
 
 
