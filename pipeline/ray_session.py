@@ -78,7 +78,7 @@ def _start(options: RayOptions) -> Any:
             _knock(address)
             ray.init(address, **quiet)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split())[:200].rstrip(".")
         if type(error).__name__ == "AuthenticationError":  # not in older versions of Ray
             reason = "it has another token, or there is none here"
         if address is None:
