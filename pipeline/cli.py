@@ -296,7 +296,8 @@ def score(
 
       aqa-pipeline score videos/ --checkpoint model.pt --report report.html
     """
-    from pipeline.inputs import VIDEO_SUFFIXES, collect
+    from extractors.file_names import VIDEO_SUFFIXES
+    from pipeline.inputs import collect
     from pipeline.present import print_json, show_result
     from pipeline.run_folder import RunFolder, require_writable
     from pipeline.score import FEATURE_SUFFIX, Scorer, pick_checkpoint, score_all
