@@ -30,7 +30,10 @@ from pipeline.inputs import Video, source_stamp
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="watches files with inotify")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="watches files with inotify"),
+    pytest.mark.timeout(600),  # two runs, each of which has a limit of its own
+]
 
 MINI = ["--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112"]
 COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", *MINI]
