@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aqa.dropout import kept
+from aqa.dropout import drawn
 from aqa.errors import AqaError
+from aqa.products import Linear, projections
 
 
 class Attention(nn.Module):
@@ -26,7 +27,7 @@ class Attention(nn.Module):
         self.heads, self.dropout = heads, dropout
         self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = Linear(width, width)
         nn.init.xavier_uniform_(self.in_proj_weight)
         nn.init.zeros_(self.out_proj.bias)
 
@@ -45,9 +46,9 @@ class Attention(nn.Module):
         plain = F.layer_norm(tokens, norm.normalized_shape, eps=norm.eps)
         value = norm.bias.expand(plain.shape[1:])  # [Q, d]
         placed = value if position is None else value + position
-        shared = torch.cat(self._project(placed, placed, value), dim=-1)  # [Q, 3 d]
-        projected = F.linear(plain, self.in_proj_weight * norm.weight) + shared
-        return self._attend(projected.chunk(3, dim=-1), None)
+        shared = self._project(placed, placed, value)  # [Q, d] each
+        own = projections(plain, self.in_proj_weight * norm.weight, None, 3)
+        return self._attend([one + other for one, other in zip(own, shared, strict=True)], None)
 
     def _attend(self, projected: Sequence[Tensor], mask: Tensor | None) -> Tensor:
         q, k, v = (
@@ -75,7 +76,7 @@ class Attention(nn.Module):
         for (tokens, count), weight, bias in zip(
             groups, self.in_proj_weight.split(sizes), self.in_proj_bias.split(sizes), strict=True
         ):
-            projected.extend(F.linear(tokens, weight, bias).chunk(count, dim=-1))
+            projected.extend(projections(tokens, weight, bias, count))
         return projected
 
 
@@ -104,8 +105,8 @@ class DropoutAttention(torch.autograd.Function):
         generator = torch.Generator().manual_seed(seed)
         for video in range(len(q)):
             weights = _weights(q[video], k[video], None if allowed is None else allowed[video])
-            weights *= kept(weights.shape, rate, generator)
-            attended[video] = weights.to(v.dtype) @ v[video]
+            weights *= drawn(weights.shape, rate, generator)
+            attended[video] = _product(weights, v[video], 1.0 / (1.0 - rate))
         return attended
 
     @staticmethod
@@ -114,27 +115,35 @@ class DropoutAttention(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         q, k, v, allowed = ctx.saved_tensors
         grad_q, grad_k, grad_v = (torch.empty_like(values) for values in (q, k, v))
-        scale = 1.0 / math.sqrt(q.shape[-1])
+        scale, kept = 1.0 / math.sqrt(q.shape[-1]), 1.0 / (1.0 - ctx.rate)
         generator = torch.Generator().manual_seed(ctx.seed)
         for video in range(len(q)):
             weights = _weights(q[video], k[video], None if allowed is None else allowed[video])
-            drop = kept(weights.shape, ctx.rate, generator)
-            above = grad[video].contiguous()
-            grad_v[video] = (weights * drop).to(v.dtype).transpose(-1, -2) @ above
-            grad_weights = (above @ v[video].transpose(-1, -2)).float().mul_(drop)
+            drop, above = drawn(weights.shape, ctx.rate, generator), grad[video]
+            grad_v[video] = _product((weights * drop).transpose(-1, -2), above, kept)
+            grad_weights = _product(above, v[video].transpose(-1, -2), kept).float().mul_(drop)
             # The gradient of softmax: p * (g - sum(p * g)).
-            inner = (weights * grad_weights).sum(-1, keepdim=True)
-            grad_logits = grad_weights.sub_(inner).mul_(weights).mul_(scale).to(q.dtype)
-            grad_q[video] = grad_logits @ k[video]
-            grad_k[video] = grad_logits.transpose(-1, -2) @ q[video]
+            grad_logits = torch.ops.aten._softmax_backward_data(
+                grad_weights, weights, -1, weights.dtype
+            )
+            grad_q[video] = _product(grad_logits, k[video], scale)
+            grad_k[video] = _product(grad_logits.transpose(-1, -2), q[video], scale)
         return grad_q, grad_k, grad_v, None, None, None
 
 
 def _weights(q: Tensor, k: Tensor, allowed: Tensor | None) -> Tensor:
     """Attention weights of one video, float32 [heads, Q, T], small enough to stay in the cache."""
-    # With a strided left side a product of bfloat16 numbers takes more than twice as long.
-    logits = (q.contiguous() @ k.transpose(-1, -2)).float()
-    logits *= 1.0 / math.sqrt(q.shape[-1])
+    logits = _product(q, k.transpose(-1, -2), 1.0 / math.sqrt(q.shape[-1])).float()
     if allowed is not None:
         logits.masked_fill_(~allowed, float("-inf"))
     return logits.softmax(-1)
+
+
+def _product(left: Tensor, right: Tensor, scale: float) -> Tensor:
+    """scale x left right, [heads, n, m] x [heads, m, l], in the type of ``right``."""
+    left = left.to(right.dtype)
+    if left.dtype != torch.float32:
+        # With a strided left side a product of bfloat16 numbers takes more than twice as long.
+        left = left.contiguous()
+    result = left.new_empty(*left.shape[:-1], right.shape[-1])
+    return result.baddbmm_(left, right, beta=0, alpha=scale)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from aqa.attention import Attention
 from aqa.dropout import Dropout
 from aqa.precision import full_precision
+from aqa.products import Linear
 
 
 def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -53,8 +54,8 @@ class DecoderLayer(nn.Module):
         width = shape.width
         self.self_attention = Attention(width, shape.heads, shape.attention_dropout)
         self.cross_attention = Attention(width, shape.heads, shape.attention_dropout)
-        self.linear1 = nn.Linear(width, shape.feedforward)
-        self.linear2 = nn.Linear(shape.feedforward, width)
+        self.linear1 = Linear(width, shape.feedforward)
+        self.linear2 = Linear(shape.feedforward, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.dropout = Dropout(shape.dropout)
 
@@ -77,11 +78,11 @@ class DecoderLayer(nn.Module):
             own = self.self_attention(asking, asking, normed, None)
         else:  # drawn ones, in the first layer
             own = self.self_attention.over_constant(queries, self.norm1, query_position)
-        queries = own + self.dropout(own)
+        queries = self.dropout.added(own, own)
         crossed = self.cross_attention(placed(self.norm2(queries)), keys, values, memory_mask)
-        queries = queries + self.dropout(crossed)
+        queries = self.dropout.added(queries, crossed)
         hidden = self.dropout(F.relu(self.linear1(self.norm3(queries))))
-        return queries + self.dropout(self.linear2(hidden)), own, crossed
+        return self.dropout.added(queries, self.linear2(hidden)), own, crossed
 
 
 class Decoder(nn.Module):
@@ -127,9 +128,9 @@ class WeightScoreHead(nn.Module):
         super().__init__()
         self.score, self.weight = (
             nn.Sequential(
-                nn.Linear(width, hidden[0]),
+                Linear(width, hidden[0]),
                 nn.ReLU(),
-                nn.Linear(hidden[0], hidden[1]),
+                Linear(hidden[0], hidden[1]),
                 nn.ReLU(),
                 nn.Linear(hidden[1], 1),
             )
