@@ -71,9 +71,7 @@ class Result:
                 "not how good the routine was."
             )
         if self.origin_assumed:
-            remarks.append(
-                f"Nothing says what these features are of; taken: {self.features}."
-            )
+            remarks.append(f"Nothing says what these features are of; taken: {self.features}.")
         remarks += self.strange
         if self.interval is None:
             remarks.append("No interval: the checkpoint carries no calibration.")
