@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -55,30 +56,38 @@ def train(
 
 
 def fingerprint(config: ExperimentConfig, dataset: AqaDataset, seed: int) -> str:
-    """Changes with the config, the seed, the features' origin and which videos are where."""
+    """Changes with config, seed, features, their origin, labels and split."""
     content = {
         "config": config.model_dump(mode="json"),
         "seed": seed,
         "origin": dataset.origin.to_dict() if dataset.origin else None,
         "range": dataset.score_range,
         "videos": [
-            [(e.id, e.score, _file_state(e.features_path)) for e in part]
+            [(e.id, e.score, e.joint, _file_state(e.features_path)) for e in part]
             for part in (dataset.train, dataset.test)
         ],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _file_state(path: Place) -> list[int]:
-    """Size and time; zeros for a missing file, which the reader of features names."""
+def _file_state(path: Place) -> str:
+    """Of a file here its content, so that a copy of the data is the same data; of a remote one its
+    size and time. Empty for a missing file, which the reader of features names."""
     if isinstance(path, RemotePath):
         info = path.info()
-        return [info.size, info.mtime_ns] if info else [0, 0]
+        return f"{info.size} {info.mtime_ns}" if info else ""
     try:
         state = os.stat(path)
+        return _digest(str(path), state.st_size, state.st_mtime_ns)
     except OSError:
-        return [0, 0]
-    return [state.st_size, state.st_mtime_ns]
+        return ""
+
+
+@functools.lru_cache(maxsize=100_000)
+def _digest(path: str, size: int, mtime_ns: int) -> str:
+    """SHA-256 of a file, read once while its size and time stay the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

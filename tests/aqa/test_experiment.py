@@ -1,4 +1,6 @@
 import json
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -76,6 +78,24 @@ def test_folds_and_seeds_give_one_table_and_resume(small_config, small_dataset, 
     )
     assert len((tmp_path / "results.csv").read_text().splitlines()) == 5
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 1 + 2 * 30
+
+
+def test_a_copy_of_the_data_is_the_same_data_and_other_data_are_not(
+    small_config, small_dataset, tmp_path
+):
+    task = plan(small_config(), small_dataset, tmp_path)[0]
+    first, epochs = run(task), []
+    path = task.dataset.train[0].features_path
+    os.utime(path, (1, 1))
+    assert run(task, on_epoch=epochs.append) == first and not epochs
+    features = np.load(path)
+    np.save(path, features[::-1])
+    os.utime(path, (2, 2))
+    run(task, on_epoch=epochs.append)
+    assert len(epochs) == 3
+    train = (replace(task.dataset.train[0], score=1.0), *task.dataset.train[1:])
+    run(replace(task, dataset=replace(task.dataset, train=train)), on_epoch=epochs.append)
+    assert len(epochs) == 6
 
 
 def test_a_damaged_checkpoint_is_trained_again(small_config, small_dataset, tmp_path):

@@ -172,8 +172,8 @@ def fold_figures(variant: Variant, data_root: Path, folds: Path, output: Path) -
 def finished(task: Run) -> bool:
     """Whether the folder holds this training.
 
-    A run's fingerprint knows its feature files by their times, which a copy of the data changes;
-    here the config decides, and the scores of the held-out videos in :func:`agreement`.
+    Whatever version wrote it: the config decides, and that the checkpoint repeats the scores of the
+    held-out videos, in :func:`agreement`.
     """
     try:
         info = load_checkpoint(task.folder / "model.pt").info
