@@ -15,9 +15,9 @@ _PER_DRAW = 4  # 16-bit numbers in a 64-bit draw
 _LOWEST = -(1 << 63)
 
 
-def kept(shape: torch.Size, rate: float, generator: torch.Generator | None = None) -> Tensor:
+def kept(shape: torch.Size, rate: float) -> Tensor:
     """Float32 of ``shape`` on the CPU: 0 where dropped, else 1 / (1 - rate), as drawn."""
-    return drawn(shape, rate, generator).mul_(1.0 / (1.0 - rate))
+    return drawn(shape, rate).mul_(1.0 / (1.0 - rate))
 
 
 def drawn(shape: torch.Size, rate: float, generator: torch.Generator | None = None) -> Tensor:

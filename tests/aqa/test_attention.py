@@ -3,7 +3,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from aqa.attention import Attention, DropoutAttention
-from aqa.dropout import Dropout, kept
+from aqa.dropout import Dropout, drawn
 
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]).bool()
 
@@ -32,7 +32,7 @@ def test_attention_with_dropout_has_the_plain_formula_s_values_and_gradients(mas
     tensors = [torch.randn(2, 3, length, 4, requires_grad=True) for length in (6, 5, 5)]
     q, k, v = tensors
     generator = torch.Generator().manual_seed(9)
-    drop = torch.stack([kept(torch.Size([3, 6, 5]), 0.5, generator) for _ in range(2)])
+    drop = 2 * torch.stack([drawn(torch.Size([3, 6, 5]), 0.5, generator) for _ in range(2)])
     logits = q @ k.transpose(-1, -2) / 2
     if mask is not None:
         logits = logits.masked_fill(~mask, float("-inf"))

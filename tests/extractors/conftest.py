@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import psutil
 import pytest
 
 from extractors import reading
@@ -92,6 +94,32 @@ def make_audio(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def gone() -> Callable[[int], bool]:
+    """``gone(pid)``: no such process runs any more."""
+
+    def is_gone(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return is_gone
+
+
+@pytest.fixture
+def soon() -> Callable[[Callable[[], bool]], bool]:
+    """``soon(holds)``: whether it does within ten seconds."""
+
+    def wait(holds: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + 10
+        while not holds() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return holds()
+
+    return wait
 
 
 @pytest.fixture

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +25,6 @@ from extractors import (
     reading_service,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
 needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
 pytestmark = pytest.mark.usefixtures("fresh_process")
 
@@ -42,20 +36,6 @@ def processes_below() -> list[psutil.Process]:
 def the_process() -> psutil.Process:
     (process,) = processes_below()
     return process
-
-
-def gone(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def soon(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return holds()
 
 
 def test_one_process_reads_many_videos(make_video, read_indices) -> None:
@@ -151,12 +131,12 @@ def test_a_stream_that_is_closed_is_not_read_on(make_video) -> None:
         list(clips)
 
 
-def test_one_that_died_at_rest_is_replaced(make_video) -> None:
+def test_one_that_died_at_rest_is_replaced(make_video, soon, gone) -> None:
     path = make_video("a.mp4", 20)
     stream = open_clips(path, "mini16x112")
     process = the_process()
     process.kill()
-    assert soon(lambda: gone(process))
+    assert soon(lambda: gone(process.pid))
     assert len(list(stream)) == 1
 
 
@@ -201,7 +181,7 @@ decord.VideoReader = VideoReader
 @needs_decord
 @pytest.mark.parametrize(("frames", "reader"), [(0, "pyav"), (40, "decord+pyav")])
 def test_pyav_takes_over_from_a_hanging_decord(
-    make_video, tmp_path: Path, monkeypatch, frames: int, reader: str
+    make_video, soon, gone, tmp_path: Path, monkeypatch, frames: int, reader: str
 ) -> None:
     path = make_video("a.mp4", 96)
     want = list(read_clips(path, "mini16x112", reader="pyav", stall_limit_s=5))
@@ -210,7 +190,7 @@ def test_pyav_takes_over_from_a_hanging_decord(
     monkeypatch.syspath_prepend(tmp_path / "fake")
     process = the_process()
     process.kill()
-    assert soon(lambda: gone(process))  # the next one has the new import path
+    assert soon(lambda: gone(process.pid))  # the next one has the new import path
     stream = open_clips(path, "mini16x112", reader="decord", stall_limit_s=5)
     for _ in range(2):
         assert stream.info.reader == "decord"
@@ -237,7 +217,7 @@ def test_pyav_takes_over_from_a_killed_decord(make_video) -> None:
 
 @pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])
 @pytest.mark.parametrize("how", ["close", "drop", "with"])
-def test_stopping_early_ends_the_process(make_video, reader: str, how: str) -> None:
+def test_stopping_early_ends_the_process(make_video, soon, gone, reader: str, how: str) -> None:
     stream = open_clips(make_video("a.mp4", 160), "contiguous32", reader=reader)
     clips = iter(stream)
     next(clips)
@@ -249,7 +229,7 @@ def test_stopping_early_ends_the_process(make_video, reader: str, how: str) -> N
     else:
         with stream:
             pass
-    assert soon(lambda: not [p for p in processes_below() if not gone(p)])
+    assert soon(lambda: not [p for p in processes_below() if not gone(p.pid)])
 
 
 def test_two_streams_at_once_in_threads(make_video, read_indices) -> None:
@@ -309,95 +289,3 @@ def test_anything_unforeseen_names_the_file(tmp_path: Path) -> None:
 def test_a_limit_must_be_above_0(make_video) -> None:
     with pytest.raises(ExtractorError, match="without progress must be above 0 s, got 0"):
         open_clips(make_video("a.mp4", 20), "mini16x112", stall_limit_s=0)
-
-
-PAUSED = """
-import os, signal, sys, threading
-import psutil
-from extractors import open_clips
-stream = open_clips(sys.argv[1], "mini16x112", stall_limit_s=2)
-(child,) = psutil.Process().children()
-child.suspend()
-if os.fork() == 0:  # stops the reader for longer than its limit, then lets it and the child go on
-    import time
-    time.sleep(0.2)
-    os.kill(os.getppid(), signal.SIGSTOP)
-    time.sleep(2.5)
-    os.kill(os.getppid(), signal.SIGCONT)
-    time.sleep(0.3)
-    child.resume()
-    os._exit(0)
-print(len(list(stream)))
-"""
-
-
-def test_time_in_which_the_reader_itself_is_stopped_does_not_count(make_video) -> None:
-    assert run(PAUSED, make_video("a.mp4", 40)) == "2\n"
-
-
-ORPHANS = """
-import os, signal, sys
-import psutil
-from extractors import open_clips
-clips = iter(open_clips(sys.argv[1], "contiguous32", reader=sys.argv[2]))
-next(clips)
-if sys.argv[3] == "resting":
-    list(clips)
-children = psutil.Process().children(recursive=True)
-if sys.argv[3] == "stopped":
-    for child in children:
-        child.suspend()
-print(*[child.pid for child in children], flush=True)
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def run(program: str, *arguments: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", program, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stderr == ""
-    return done.stdout
-
-
-@pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])
-@pytest.mark.parametrize("state", ["reading", "stopped", "resting"])
-def test_a_killed_parent_leaves_no_process(make_video, reader: str, state: str) -> None:
-    pids = run(ORPHANS, make_video("a.mp4", 160), reader, state).split()
-    assert len(pids) == (2 if reader == "decord" and state != "resting" else 1)
-    for pid in pids:
-        assert soon(
-            lambda pid=pid: not psutil.pid_exists(int(pid)) or gone(psutil.Process(int(pid)))
-        )
-
-
-FORK = """
-import os, sys
-import psutil
-from extractors import ExtractorError, open_clips, read_clips
-list(read_clips(sys.argv[1], "mini16x112"))
-stream = open_clips(sys.argv[1], "contiguous32")
-clips = iter(stream)
-next(clips)
-child = os.fork()
-if child == 0:
-    print(len(list(read_clips(sys.argv[1], "contiguous32"))), len(list(stream)), flush=True)
-    try:
-        next(clips)
-    except ExtractorError as error:
-        print(error, flush=True)
-    del clips
-    os._exit(0)
-os.waitpid(child, 0)
-print(1 + len(list(clips)), len(psutil.Process().children()))
-"""
-
-
-def test_a_forked_process_has_its_own(make_video) -> None:
-    own, error, parents = run(FORK, make_video("a.mp4", 160)).splitlines()
-    assert (own, parents) == ("5 5", "5 1")
-    assert re.search(r"a\.mp4: its reading process belongs to", error)
