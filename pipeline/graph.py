@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -78,19 +77,6 @@ def feature_rows(
         )
         .iter_rows()
     )
-
-
-def stop_runs() -> None:
-    """Ends what this process still has running in Ray Data, before it leaves Ray.
-
-    An executor that has not given its first row can be had from nowhere but the list of threads,
-    of which it is one.
-    """
-    from ray.data._internal.execution.streaming_executor import StreamingExecutor
-
-    for thread in threading.enumerate():
-        if isinstance(thread, StreamingExecutor):
-            thread.shutdown(force=True)
 
 
 def choose_width(ray: Any, device: str, options: RayOptions) -> Width:

@@ -1,4 +1,7 @@
-"""Ray for as long as a command needs it: started on this machine, or a cluster that is joined."""
+"""Ray for as long as work needs it: started on this machine, or a cluster that is joined.
+
+Commands open a session in :mod:`pipeline.driver`'s process, never in their own.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import native_stderr
-from pipeline.errors import UsageError
+from pipeline.driver import RayLostError, driven
+from pipeline.errors import UsageError, one_line
 
 OBJECT_STORE_BYTES = 2**30
 STANDSTILL_S = 900.0
@@ -38,26 +41,31 @@ class RayOptions:
 
 @contextmanager
 def session(options: RayOptions) -> Iterator[Any]:
-    """The module ``ray``, started or joined; left again at the end of the block."""
-    with native_stderr.set_aside():
-        ray = _start(options)
-        try:
-            yield ray
-        finally:
-            ray.shutdown()
+    """The module ``ray``, started or joined; left again at the end of the block. RayLostError where
+    the block fails because of Ray."""
+    ray = _start(options)
+    try:
+        yield ray
+    except (ray.exceptions.RayError, ConnectionError) as error:
+        raise RayLostError(one_line(error)[:300]) from None
+    finally:
+        ray.shutdown()
 
 
 def cluster_gpus(options: RayOptions) -> float:
     """GPUs of the cluster that is joined."""
+    (gpus,) = driven(_gpus, options, limit_s=options.standstill_s)
+    return gpus
+
+
+def _gpus(options: RayOptions) -> Iterator[float]:
     with session(options) as ray:
-        return ray.cluster_resources().get("GPU", 0.0)
+        yield ray.cluster_resources().get("GPU", 0.0)
 
 
 def _start(options: RayOptions) -> Any:
     address = options.address
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Or a thread of Ray Data that outlives an interrupted run would start another Ray.
-    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     if address is None and "RAY_AUTH_MODE" not in os.environ and "ray" not in sys.modules:
         # Ray's ports are open to every user of the machine: an embedded one gets a token of its
         # own, and is told so before it is imported, since Ray's default differs between versions.

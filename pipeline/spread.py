@@ -1,26 +1,31 @@
 """Several trainings at once: each a Ray task, started again where its process died.
 
 The work is :func:`aqa.experiment.run`, a pure function of its run: on Ray it gives the same weights
-as in this process, and what was killed goes on from its last snapshot.
+as in this process, and what was killed goes on from its last snapshot. Where Ray itself dies,
+another one does the runs that are left.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from aqa import AqaDataset, AqaError
 from aqa.experiment import WHOLE, Run, RunResult, finished_result, run
 from aqa.loop import EpochReport
+from extractors.messages import UnforeseenError
 from pipeline.console import Console, Ticker
+from pipeline.driver import RayLostError, driven
 from pipeline.errors import UsageError, one_line
 from pipeline.ray_session import RayOptions, session
 
 POLL_S = 0.5
-# One death is bad luck (a full memory, a node that went away); four deaths of one run are not.
+# One death is bad luck (a full memory, a node that went away); four deaths of one run are not, nor
+# of Ray without one run that ended.
 TRIES_AGAIN = 3
 
 
@@ -43,9 +48,36 @@ def _train_all(
     epochs = sum(task.config.training.epochs for task in todo.values())
     with console.progress("train", epochs, "epoch") as ticker:
         if len(todo) > 1:
-            with session(options) as ray:
-                return _Spread(ray, todo, options, ticker, console).results()
+            return _outlive_ray(todo, options, ticker, console)
         return {index: run(task, partial(_tick, ticker, task)) for index, task in todo.items()}
+
+
+def _outlive_ray(
+    todo: Mapping[int, Run], options: RayOptions, ticker: Ticker, console: Console
+) -> dict[int, RunResult]:
+    """The results of all runs, in as many sessions of Ray as they take."""
+    results: dict[int, RunResult] = {}
+    whole = {index: task.config.training.epochs for index, task in todo.items()}
+    fruitless = 0
+    while len(results) < len(todo):
+        before = len(results)
+        left = {index: task for index, task in todo.items() if index not in results}
+        try:
+            with closing(driven(_spread, left, options, limit_s=options.standstill_s)) as events:
+                for event in events:
+                    if isinstance(event, Ended):
+                        results[event.index] = event.result
+                    elif isinstance(event, Death):
+                        console.warn(f"{event.what}, it goes on again")
+                    else:
+                        epochs = whole | event.epochs  # a run of an earlier session is whole
+                        ticker.advance(event.latest, by=sum(epochs.values()) - ticker.done)
+        except RayLostError as lost:
+            fruitless = 0 if len(results) > before else fruitless + 1
+            if fruitless > TRIES_AGAIN:
+                raise UsageError(f"Ray died {fruitless} times: {lost}") from None
+            console.warn(f"{lost}; the trainings go on again")
+    return results
 
 
 def name_of(task: Run) -> str:
@@ -70,26 +102,47 @@ class Board:
         return self._epochs, self._latest
 
 
-class _Spread:
-    """The driver: hands out runs, reads the board, hands out again what died."""
+@dataclass(frozen=True)
+class Progress:
+    """``epochs`` of each run that is not ended, by its index, and what was last reported."""
 
-    def __init__(
-        self,
-        ray: Any,
-        todo: Mapping[int, Run],
-        options: RayOptions,
-        ticker: Ticker,
-        console: Console,
-    ) -> None:
+    epochs: dict[int, int]
+    latest: str
+
+
+@dataclass(frozen=True)
+class Death:
+    """A run's process died: ``what`` names the run, and how."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run came to its end."""
+
+    index: int
+    result: RunResult
+
+
+def _spread(todo: Mapping[int, Run], options: RayOptions) -> Iterator[Progress | Death | Ended]:
+    """What the driver's process does."""
+    with session(options) as ray:
+        yield from _Spread(ray, todo, options).events()
+
+
+class _Spread:
+    """Hands out runs, reads the board, hands out again what died."""
+
+    def __init__(self, ray: Any, todo: Mapping[int, Run], options: RayOptions) -> None:
         self._ray, self._todo = ray, todo
-        self._ticker, self._console = ticker, console
         self._limit = options.workers or len(todo)
         self._board = ray.remote(Board).options(num_cpus=0, max_restarts=-1).remote()
         self._epochs = dict.fromkeys(todo, 0)
         self._deaths: Counter[int] = Counter()
 
-    def results(self) -> dict[int, RunResult]:
-        """All results by index; UsageError for a run that fails, or that dies again and again."""
+    def events(self) -> Iterator[Progress | Death | Ended]:
+        """Until all runs have ended; UsageError for one that fails, or dies again and again."""
         from ray import exceptions as lost
 
         deaths = (
@@ -98,7 +151,7 @@ class _Spread:
             lost.OutOfMemoryError,
             lost.ObjectLostError,
         )
-        waiting, under_way, results = deque(self._todo), {}, {}
+        waiting, under_way = deque(self._todo), {}
         while waiting or under_way:
             while waiting and len(under_way) < self._limit:
                 index = waiting.popleft()
@@ -107,12 +160,11 @@ class _Spread:
             for ended in ready:
                 index = under_way.pop(ended)
                 try:
-                    results[index] = self._result(index, ended)
+                    yield Ended(index, self._result(index, ended))
                 except deaths as death:
-                    self._count_death(index, death)
+                    yield self._count_death(index, death)
                     waiting.append(index)
-            self._show()
-        return results
+            yield self._progress()
 
     def _submit(self, index: int) -> Any:
         task = self._todo[index]
@@ -129,7 +181,7 @@ class _Spread:
         except RayTaskError as error:
             if isinstance(error.cause, AqaError):
                 raise UsageError(f"{name_of(task)}: {error.cause}") from None
-            raise
+            raise UnforeseenError(str(error)) from None
         self._epochs[index] = task.config.training.epochs
         result = replace(result, checkpoint=task.folder / result.checkpoint.name)
         if not result.checkpoint.is_file():
@@ -139,23 +191,23 @@ class _Spread:
             )
         return result
 
-    def _count_death(self, index: int, death: Exception) -> None:
+    def _count_death(self, index: int, death: Exception) -> Death:
         self._deaths[index] += 1
         name, reason = name_of(self._todo[index]), one_line(death)[:200]
         if self._deaths[index] > TRIES_AGAIN:
             raise UsageError(f"{name}: its process died {self._deaths[index]} times ({reason})")
-        self._console.warn(f"{name}: its process died ({type(death).__name__}), it goes on again")
+        return Death(f"{name}: its process died ({type(death).__name__})")
 
-    def _show(self) -> None:
+    def _progress(self) -> Progress:
         from ray.exceptions import GetTimeoutError, RayActorError
 
         try:
             epochs, latest = self._ray.get(self._board.read.remote(), timeout=POLL_S)
         except (GetTimeoutError, RayActorError):
-            return  # the board is only shown, and starts again by itself
+            epochs, latest = {}, ""  # the board is only shown, and starts again by itself
         for index, epoch in epochs.items():
             self._epochs[index] = max(self._epochs[index], epoch)
-        self._ticker.advance(latest, by=sum(self._epochs.values()) - self._ticker.done)
+        return Progress(dict(self._epochs), latest)
 
 
 def _train(index: int, task: Run, board: Any) -> RunResult:

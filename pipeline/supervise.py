@@ -6,18 +6,16 @@ a run that stands still) ends the run of the graph; a new one does the videos th
 
 from __future__ import annotations
 
-import queue
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any
+from contextlib import closing
 
 from pipeline.console import Console, counted
-from pipeline.errors import UsageError, one_line
+from pipeline.driver import RayLostError, driven
+from pipeline.errors import UsageError
 from pipeline.extract_view import Meter
-from pipeline.graph import choose_width, feature_rows, stop_runs
+from pipeline.graph import Width, choose_width, feature_rows
 from pipeline.inputs import Video
 from pipeline.ray_session import RayOptions, session
 from pipeline.stages import Assembly, ExtractionSpec, Finished, Row
@@ -26,12 +24,10 @@ from pipeline.stages import Assembly, ExtractionSpec, Finished, Row
 FRUITLESS_RUNS = 3
 # A cluster's head may be on its way back.
 WAIT_S = (5.0, 30.0, 60.0)
-_INBOX_ROWS = 64
-_STOP_S = 10.0
 
 
-class StandstillError(Exception):
-    """The graph has given no row for too long."""
+class NoBackboneError(UsageError):
+    """A node cannot have the backbone at all: another run would end in the same way."""
 
 
 def finished_videos(
@@ -56,14 +52,12 @@ def finished_videos(
                 del left[finished.id]
                 yield finished
         except UsageError as error:
-            if before == len(todo) and not fruitless:
+            never_worked = before == len(todo) and not fruitless
+            if never_worked or isinstance(error, NoBackboneError):
                 raise
             reason = str(error)
-        except _breaks() as error:
-            unavailable = re.search(r"BackboneUnavailableError: (.*)", str(error))
-            if unavailable:
-                raise UsageError(unavailable[1]) from None
-            reason = one_line(error)[:300]
+        except RayLostError as error:
+            reason = str(error)
         if not left:
             return
         fruitless = 0 if len(left) < before else fruitless + 1
@@ -72,15 +66,8 @@ def finished_videos(
                 yield Finished(name, None, {}, f"the run broke off {fruitless} times: {reason}")
             return
         console.warn(f"the run broke off ({reason}): again for {counted(len(left), 'video')}")
-        time.sleep(WAIT_S[fruitless])
-
-
-def _breaks() -> tuple[type[Exception], ...]:
-    """What ends a run of the graph, and not the extraction."""
-    # Not imported before Ray's session: it reads its environment at import.
-    from ray.exceptions import RayError
-
-    return RayError, StandstillError, ConnectionError
+        if options.address:
+            time.sleep(WAIT_S[fruitless])
 
 
 def _one_run(
@@ -91,11 +78,12 @@ def _one_run(
     show: Callable[[], None],
 ) -> Iterator[Finished]:
     assembly = Assembly()
-    with session(options) as ray:
-        width = choose_width(ray, spec.device, options)
-        meter.run_starts(width, len(videos))
-        rows = feature_rows(ray, videos, spec, options, width)
-        for row in watched(rows, options.standstill_s, stop=stop_runs):
+    rows = driven(_rows, videos, spec, options, limit_s=options.standstill_s)
+    with closing(rows):
+        for row in rows:
+            if isinstance(row, Width):
+                meter.run_starts(row, len(videos))
+                continue
             meter.add(row)
             show()
             finished = assembly.add(row)
@@ -103,47 +91,17 @@ def _one_run(
                 yield finished
 
 
-def watched(rows: Iterator[Row], limit_s: float, stop: Callable[[], None]) -> Iterator[Row]:
-    """The same rows; StandstillError when the next one takes longer than ``limit_s``.
-
-    They are fetched by a thread, because a wait inside Ray cannot be ended from outside. ``stop``
-    ends what gives them; it is called when they are no longer wanted, and may hang like the rest.
-    """
-    inbox: queue.Queue[tuple[str, Any]] = queue.Queue(_INBOX_ROWS)
-    left_alone = threading.Event()
-
-    def put(kind: str, value: object) -> None:
-        while not left_alone.is_set():
-            with suppress(queue.Full):
-                inbox.put((kind, value), timeout=1.0)
-                return
-
-    def fetch() -> None:
+def _rows(
+    videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions
+) -> Iterator[Width | Row]:
+    """What the driver's process does: how wide the graph is, then what it gives."""
+    with session(options) as ray:
+        width = choose_width(ray, spec.device, options)
+        yield width
         try:
-            for row in rows:
-                put("row", row)
-                if left_alone.is_set():
-                    return
-            put("end", None)
-        except BaseException as error:  # raised again where the rows are used
-            put("error", error)
-
-    fetching = threading.Thread(target=fetch, name="rows of the graph", daemon=True)
-    fetching.start()
-    try:
-        while True:
-            try:
-                kind, value = inbox.get(timeout=limit_s)
-            except queue.Empty:
-                raise StandstillError(f"nothing came for {limit_s:g} s") from None
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        left_alone.set()
-        stopping = threading.Thread(target=stop, daemon=True)
-        stopping.start()
-        for thread in (stopping, fetching):
-            thread.join(_STOP_S)
+            yield from feature_rows(ray, videos, spec, options, width)
+        except ray.exceptions.RayError as error:
+            unavailable = re.search(r"BackboneUnavailableError: (.*)", str(error))
+            if unavailable:
+                raise NoBackboneError(unavailable[1]) from None
+            raise

@@ -11,22 +11,23 @@ costs each part in processor time, and so what one driver can feed.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import psutil
+from empty_stages import empty_rows
 from footage import write_footage
 
 from aqa.features import FeatureFolder
 from pipeline.console import Console
+from pipeline.driver import driven
 from pipeline.extract import feature_origin, make_spec
 from pipeline.extract_view import Meter
 from pipeline.inputs import Video
-from pipeline.ray_session import RayOptions, session
+from pipeline.ray_session import RayOptions
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor, decode_batches
 from pipeline.supervise import finished_videos
 
@@ -83,49 +84,19 @@ def end_to_end(videos: list[Video], spec: ExtractionSpec) -> tuple[float, str]:
     return (meter.clips - spec.batch_clips) / (stamps[-1] - stamps[0]), meter.summary()
 
 
-def empty_decode(item: dict, rows: int, clips: int) -> Iterator[dict]:
-    for index in range(rows):
-        yield {"video": str(item["id"]), "batch": index, "batches": rows, "attempt": 0,
-               "valid": clips, "total": rows * clips, "record": "{}", "error": "", "tried": "",
-               "decode_s": 0.0, "clips": np.zeros((clips, 32, 224, 224, 3), np.uint8)}  # fmt: skip
-
-
-class EmptyBackbone:
-    def __call__(self, row: dict) -> dict:
-        clips = np.array(row.pop("clips"))  # the copy that a real one takes
-        return row | {"features": np.zeros((len(clips), 1024), np.float32), "backbone_s": 0.0}
-
-
 def handing_over(videos: int, rows: int, clips: int) -> dict[str, float]:
-    """Milliseconds per clip: of processor time of the driver, the decode side, the backbone side
-    and Ray itself, and of the clock."""
-    from ray.data import ActorPoolStrategy, TaskPoolStrategy
-
-    from pipeline.graph import _set_up_data
-
-    with session(RayOptions()) as ray:
-        _set_up_data()
-        data = (
-            ray.data.from_items([{"id": i} for i in range(videos)], override_num_blocks=videos)
-            .flat_map(
-                empty_decode,
-                fn_kwargs={"rows": rows, "clips": clips},
-                compute=TaskPoolStrategy(size=1),
-                num_cpus=0.4,
-            )
-            .map(EmptyBackbone, compute=ActorPoolStrategy(size=1), num_cpus=0.5)
-        )
-        assembly, ledger, done = Assembly(), None, 0
-        for row in data.iter_rows():
-            assembly.add(row)
-            if ledger is None:
-                ledger, began = Ledger(), time.perf_counter()
-            else:
-                done += row["valid"]
-            if row["batch"] == rows - 1:
-                ledger.update()
-        ledger.update()
-        wall = time.perf_counter() - began
+    """Milliseconds per clip: of processor time of the command, the driver, the decode side, the
+    backbone side and Ray itself, and of the clock."""
+    assembly, ledger, done = Assembly(), None, 0
+    for row in driven(empty_rows, videos, rows, clips, limit_s=600.0):
+        assembly.add(row)
+        if ledger is None:
+            ledger, began = Ledger(), time.perf_counter()
+        else:
+            done += row["valid"]
+        if row["batch"] == rows - 1:
+            ledger.update()
+            wall = time.perf_counter() - began
     return {part: s / done * 1e3 for part, s in ledger.seconds().items()} | {
         "wall": wall / done * 1e3
     }
@@ -150,12 +121,14 @@ class Ledger:
                 continue
             self._last[process.pid] = times.user + times.system
             if process == me:
+                self._part[process.pid] = "command"
+            elif "pipeline.driver" in title:
                 self._part[process.pid] = "driver"
             elif "FlatMap" in title or "MapWorker" in title:  # between its tasks it has no title
                 self._part[process.pid] = "decode" if "FlatMap" in title else "backbone"
 
     def seconds(self) -> dict[str, float]:
-        total = dict.fromkeys(("driver", "decode", "backbone", "ray"), 0.0)
+        total = dict.fromkeys(("command", "driver", "decode", "backbone", "ray"), 0.0)
         for pid, last in self._last.items():
             total[self._part.get(pid, "ray")] += last - self._first.get(pid, 0.0)
         return total
@@ -167,6 +140,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--footage", type=Path, default=Path("runs/footage"))
     options = parser.parse_args()
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # empty_stages, for the other processes
     path = write_footage(options.footage / "360p-60s.mp4", 60.0, 640, 360)
     videos = [Video(f"v{number}", path) for number in range(options.videos)]
     spec = make_spec(architecture=BACKBONE, weights="random", protocol=PROTOCOL, device="cpu")

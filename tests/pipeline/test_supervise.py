@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,16 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ray
 from ray.exceptions import ActorDiedError, RayError
 from rich.console import Console as Console80
 
-from pipeline import supervise
+from pipeline import ray_session, supervise
 from pipeline.console import Console
 from pipeline.errors import UsageError
 from pipeline.extract_view import Meter
 from pipeline.graph import Width, choose_width
 from pipeline.inputs import Video
-from pipeline.ray_session import RayOptions
+from pipeline.ray_session import STANDSTILL_S, RayOptions
 from pipeline.stages import ExtractionSpec, Finished, Row
 
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
@@ -41,15 +40,21 @@ def row(video: str, batch: int = 0, batches: int = 1, **fields: Any) -> Row:
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
     """``graph(rows of run 1, rows of run 2, ...)``: an exception among the rows is raised. Gives
-    the list of the ids that each run was started with."""
+    the list of the ids that each run was started with. All in this process: see test_driver.py."""
 
     def install(*runs: list[Row | Exception]) -> list[list[str]]:
         started: list[list[str]] = []
         scripts = iter(runs)
 
-        @contextmanager
-        def session(options: RayOptions) -> Iterator[Any]:
-            yield SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+        joined = SimpleNamespace(
+            nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}],
+            exceptions=ray.exceptions,
+            shutdown=lambda: None,
+        )
+
+        def driven(job: Callable[..., Any], *arguments: Any, limit_s: float) -> Iterator[Any]:
+            assert limit_s == STANDSTILL_S
+            yield from job(*arguments)
 
         def rows(ray: Any, videos: list[Video], *_: Any) -> Iterator[Row]:
             started.append([video.id for video in videos])
@@ -59,7 +64,8 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
                 yield entry
 
         monkeypatch.setattr(supervise, "WAIT_S", (0.0, 0.0, 0.0))
-        monkeypatch.setattr(supervise, "session", session)
+        monkeypatch.setattr(supervise, "driven", driven)
+        monkeypatch.setattr(ray_session, "_start", lambda options: joined)
         monkeypatch.setattr(supervise, "feature_rows", rows)
         return started
 
@@ -113,30 +119,6 @@ def test_a_node_without_the_backbone_ends_the_command(graph: Callable[..., Any])
     graph([row("a"), broken])
     with pytest.raises(UsageError, match=r"^backbone on n7: x\.pth: no such file$"):
         run()
-
-
-def test_standstill_is_noticed() -> None:
-    wait = threading.Event()
-
-    def rows() -> Iterator[Row]:
-        yield row("a")
-        wait.wait(30)
-
-    given = supervise.watched(rows(), limit_s=0.3, stop=wait.set)
-    assert next(given)["video"] == "a"
-    with pytest.raises(supervise.StandstillError, match=r"nothing came for 0\.3 s"):
-        next(given)
-    assert wait.is_set()
-
-
-def test_errors_and_many_rows_pass_through_the_watch() -> None:
-    def watched(rows: Iterator[Row]) -> list[Row]:
-        return list(supervise.watched(rows, limit_s=30, stop=lambda: None))
-
-    assert len(watched(iter([row("a")] * 500))) == 500
-    broken = itertools.chain([row("a")], (1 // zero for zero in [0]))
-    with pytest.raises(ZeroDivisionError):
-        watched(broken)
 
 
 GPUS = [{"CPU": 8.0, "GPU": 3.0}, {"CPU": 4.0, "GPU": 1.0}]
