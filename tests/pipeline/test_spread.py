@@ -82,7 +82,16 @@ def went_on(folder: Path) -> bool:
 
 
 @pytest.mark.usefixtures("snapshots_always")
+@pytest.mark.parametrize(
+    ("victim", "words"),
+    [
+        ("ray::_train", "its process died (WorkerCrashedError), it goes on again"),
+        ("pipeline.driver", "ended by signal 9 (SIGKILL); the trainings go on again"),
+    ],
+)
 def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
+    victim: str,
+    words: str,
     own_data: tuple[Path, Path],
     same_weights: SameWeights,
     tmp_path: Path,
@@ -90,21 +99,22 @@ def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
 ) -> None:
     runs = two_folds(own_data, tmp_path / "ray")
 
-    def training_processes() -> list[psutil.Process]:
+    def processes() -> list[psutil.Process]:
         if not any((tmp_path / "ray").rglob("training.pt")):
             return []
         return [
             process
             for process in psutil.Process().children(recursive=True)
-            if "ray::_train" in " ".join(process.cmdline())
+            if victim in " ".join(process.cmdline())
         ]
 
-    killer = threading.Thread(target=lambda: wait_for(training_processes)[0].kill())
+    killer = threading.Thread(target=lambda: wait_for(processes)[0].kill())
     killer.start()
     results = run_all(runs, RayOptions(workers=1), Console())
     killer.join()
-    assert "its process died (WorkerCrashedError), it goes on again" in capsys.readouterr().err
-    assert went_on(tmp_path / "ray")
+    assert words in capsys.readouterr().err
+    # Without its driver a worker may still come to the end of its training.
+    assert went_on(tmp_path / "ray") or victim == "pipeline.driver"
     assert results == [run(task) for task in runs]  # finished: read back from the folder
     alone = [run(task) for task in two_folds(own_data, tmp_path / "alone")]
     assert [result.evaluation for result in results] == [result.evaluation for result in alone]
