@@ -75,7 +75,8 @@ def driven(job: Callable[..., Iterator[T]], *arguments: object, limit_s: float) 
             raise RayLostError(_last_words(process, notices)) from None
         finally:
             process.kill()
-            process.wait(_END_S)
+            with suppress(subprocess.TimeoutExpired):  # where the kernel itself hangs
+                process.wait(_END_S)
 
 
 def _last_words(process: subprocess.Popen[bytes], notices: IO[bytes]) -> str:
