@@ -152,6 +152,6 @@ def _set_up_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = BLOCK_BYTES
-    context.execution_no_progress_timeout_s = -1  # our own watch: pipeline.supervise
+    context.execution_no_progress_timeout_s = -1  # our own watch: pipeline.driver
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     warnings.filterwarnings("ignore", module="ray.data")

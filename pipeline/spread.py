@@ -104,7 +104,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Progress:
-    """``epochs`` of each run that is not ended, by its index, and what was last reported."""
+    """Epochs of each run that this session was given, by its index, and what was last reported."""
 
     epochs: dict[int, int]
     latest: str

@@ -64,7 +64,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
             features[str(number)] = features[str(number - DRAWN)]
             continue
         rng = np.random.default_rng(number)
-        write_video(path, random_routine(rng, 40), rng)
+        write_video(path, random_routine(rng, 32), rng)
         assembly = Assembly()
         for row in extract_rows(Video(str(number), path), SPEC, extractor):
             finished = assembly.add(row)

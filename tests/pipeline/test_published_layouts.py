@@ -15,6 +15,7 @@ from click.testing import Result as CliResult
 # As wide as the published backbone, and no deeper than it must be.
 AQA_YAML = """
 weights: random
+workers: 1
 backbone:
   {patch_size: [2, 4, 4], embed_dim: 128, depths: [1, 1, 1, 1], num_heads: [4, 8, 16, 32],
    window_size: [8, 7, 7]}

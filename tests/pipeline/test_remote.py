@@ -27,7 +27,10 @@ from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 SMALL = (
     "--set", "training.epochs=2", "--set", "training.threads=1", "--calibration-folds", "0",
 )  # fmt: skip
-MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+MINI = (
+    "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",
+    "--workers", "1",
+)  # fmt: skip
 COPY_AND_WAIT = """
 import sys
 from aqa.storage import as_place

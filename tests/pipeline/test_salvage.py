@@ -15,7 +15,10 @@ from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
 
-MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+MINI = (
+    "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",
+    "--workers", "1",
+)  # fmt: skip
 GOOD = r"damaged\.mp4: damaged: .*; the first ([\d.]+) s are good \(--salvage takes them\)"
 
 
