@@ -209,7 +209,10 @@ class FeatureFolder:
             return f"features of another origin ({'; '.join(differences)})"
         if dtype.kind != "f" or list(shape) != record.get("shape"):
             return f"features have shape {list(shape)}, recorded {record.get('shape')}"
-        if source is not None and record.get("source") != source:
+        before = record.get("source") or {}
+        if source is not None and before != source:
+            if before.get("path") != source.get("path"):
+                return f"its features are of another file, {before.get('path')}"
             return "the source file has changed"
         return None
 

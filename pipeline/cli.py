@@ -181,7 +181,7 @@ def train(
     console.result(f"run folder: {output}")
     if checkpoint is None:
         console.note(
-            "cross-validation trains no scorer on all the data: `score` keeps its last one"
+            "cross-validation trains no scorer on all the data: for `score`, train without --folds"
         )
     else:
         runs.remember(LastTraining(sources.config.name, str(checkpoint.resolve()), now()))
@@ -240,7 +240,7 @@ def evaluate(
     last = runs.last_extraction()
     if labels is not None and features is None and last is not None and last.dataset is None:
         features = last.features
-        console.note(f"features: {features}, extracted last ({last.finished})")
+        console.note(f"features: {features}, extracted last ({last.finished}); others: --features")
     if (labels is None) == (config is None) or (features is None and labels is not None):
         raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
     checkpoints = checkpoint or [pick_checkpoint(None, runs, console)]

@@ -74,29 +74,34 @@ def driven(job: Callable[..., Iterator[T]], *arguments: object, limit_s: float) 
         except (EOFError, ConnectionError):
             raise RayLostError(_last_words(process, notices)) from None
         finally:
-            process.kill()
+            _end_group(process.pid)
             with suppress(subprocess.TimeoutExpired):  # where the kernel itself hangs
                 process.wait(_END_S)
 
 
+def _end_group(leader: int) -> None:
+    """Kills the driver and Ray's processes that it started, some of which would linger a minute."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def _last_words(process: subprocess.Popen[bytes], notices: IO[bytes]) -> str:
-    """How it ended, and the line that says why, or else the last one, of what it and Ray wrote."""
+    """How it ended, and the last sentence of what it and Ray wrote where nothing is clearer."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(_END_S)
     code = process.returncode
     if code is None:
-        how = "does not answer"
-    elif code < 0:
-        how = f"was ended by signal {-code} ({signal.Signals(-code).name})"
-    else:
-        how = f"ended with status {code}"
+        return "the process that drives Ray does not answer"
+    if code < 0:
+        return f"the process that drives Ray was ended by {signal.Signals(-code).name}"
     notices.seek(0)
     text = _COLOUR.sub("", notices.read().decode(errors="replace"))
+    if "Raylet is terminated" in text:  # about what follows from it Ray writes a lot more
+        return "Ray's raylet on this machine was ended, by whom Ray does not know"
     lines = [line for line in text.split("\n") if line.strip()]
-    # Ray goes on writing about what follows from it.
-    telling = [line for line in lines if "Raylet is terminated" in line] or lines
-    words = _LOG_HEAD.sub("", telling[-1]).strip()[:200] if telling else ""
-    return f"the process that drives Ray {how}" + (f": {words}" if words else "")
+    words = _LOG_HEAD.sub("", lines[-1]).strip().split(". ")[0][:200] if lines else ""
+    how = f"the process that drives Ray ended with status {code}"
+    return f"{how}: {words}" if words else how
 
 
 def main() -> None:
@@ -119,7 +124,7 @@ def main() -> None:
 def _end_with_parent(connection: Connection) -> None:
     with suppress(EOFError, OSError):
         connection.recv()
-    os._exit(1)
+    _end_group(os.getpid())
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Meter:
         """Ray is up and begins on the videos that are left."""
         self._slots = min(width.decoders, videos), width.workers
         self._run_began = None
+        self.nodes = set(), set()  # a Ray that starts again names its nodes anew
         self._open.clear()
 
     def add(self, row: Row) -> None:
@@ -146,6 +147,8 @@ class Meter:
     def _speed(self) -> str:
         if self._run_began is None:
             return "Ray starts ..."
+        if len(self._recent) < 2:
+            return counted(self.clips, "clip")
         decode, backbone = self.busy
         left = "" if self.left_s is None else f", {clock(self.left_s)} left"
         return (

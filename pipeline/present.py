@@ -127,7 +127,7 @@ def show_spearman(
     sure = f" (95 % bootstrap over videos: {sure})" if sure else ""
     console.result(f"Spearman {spearman:.3f}{sure}, epoch kept: {chosen_on}")
     if fewest < FEW_VIDEOS:
-        few = f"{counted(fewest, 'held-out video')} {'is' if fewest == 1 else 'are'} too few"
+        few = f"{counted(fewest, 'video')} {'is' if fewest == 1 else 'are'} too few"
         console.warn(f"{few} to tell anything from a correlation")
 
 

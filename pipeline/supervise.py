@@ -65,7 +65,10 @@ def finished_videos(
             for name in left:
                 yield Finished(name, None, {}, f"the run broke off {fruitless} times: {reason}")
             return
-        console.warn(f"the run broke off ({reason}): again for {counted(len(left), 'video')}")
+        console.warn(
+            f"the run broke off ({reason}); Ray starts again for the "
+            f"{counted(len(left), 'video')} left"
+        )
         if options.address:
             time.sleep(WAIT_S[fruitless])
 

@@ -46,6 +46,8 @@ def test_features_are_complete_only_if_everything_matches(place, origin):
     other = FeatureOrigin("swin3d_b", "random", None, "mini16x112")
     assert "swin3d_mini / swin3d_b" in folder.reason_to_redo("v", other)
     assert folder.reason_to_redo("v", origin, SOURCE | {"size": 6}) == "the source file has changed"
+    moved = folder.reason_to_redo("v", origin, SOURCE | {"path": "/other/v.mp4"})
+    assert moved == f"its features are of another file, {SOURCE['path']}"
 
     whole = folder.path("v").read_bytes()
     for wrong in (whole[:-4], whole + b"more", whole[:20], b"", b"no npy file"):

@@ -51,28 +51,32 @@ def test_our_own_errors_are_raised_again_others_with_their_traceback(tmp_path: P
         next(given)
 
 
+ENDED = "the process that drives Ray ended with status 7"
+
+
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("", "status 7$"),
+        ("", ENDED),
+        ("[2026-11-25 18:00:00,1 E 12] gcs.cc:7: No GCS. Or so.\n\n", f"{ENDED}: No GCS"),
         (
-            "[2026-11-25 18:00:00,1 E 12 34] (python) core_worker.cc:71: Is dead.\n\n",
-            "7: Is dead.$",
+            "\x1b[33m(raylet)\x1b[0m Raylet is terminated. Because.\nMore of that\n",
+            "Ray's raylet on this machine was ended, by whom Ray does not know",
         ),
-        ("\x1b[33m(raylet)\x1b[0m Raylet is terminated.\nMore\n", "7: Raylet is terminated.$"),
     ],
 )
 def test_a_process_that_ends_says_how_and_what_was_written(written: str, words: str) -> None:
     code = f"import os; os.write(2, {written.encode()!r}); os._exit(7)"
-    with pytest.raises(RayLostError, match=f"^the process that drives Ray ended with .*{words}"):
+    with pytest.raises(RayLostError) as lost:
         list(driven(map, exec, [code], limit_s=LIMIT_S))
+    assert str(lost.value) == words
 
 
 def test_a_process_that_is_killed_is_noticed() -> None:
     given = driven(map, time.sleep, [0, 300], limit_s=LIMIT_S)
     next(given)
     drivers()[0].kill()
-    with pytest.raises(RayLostError, match=r"was ended by signal 9 \(SIGKILL\)$"):
+    with pytest.raises(RayLostError, match=r"^the process that drives Ray was ended by SIGKILL$"):
         next(given)
 
 
