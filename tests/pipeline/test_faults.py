@@ -5,6 +5,7 @@ One moment for each part; AQA_FAULT_MOMENTS=5 (``make test-faults``) for five of
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import random
@@ -222,6 +223,17 @@ def processes(root: int, *titles: str) -> list[psutil.Process]:
     return found
 
 
+def oldest(root: int, part: str) -> psutil.Process:
+    """The oldest process below ``root`` of this name, or with this word in its command line; what
+    a raylet forks has its name until it is another program."""
+    found = []
+    for process in psutil.Process(root).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if part in (process.name(), *process.cmdline()):
+                found.append((process.create_time(), process.pid, process))
+    return min(found)[2]
+
+
 TITLES = {"decode worker": "ray::FlatMap(_decode)", "backbone actor": "ray::MapWorker"}
 
 
@@ -309,9 +321,7 @@ def test_a_ray_on_this_machine_that_dies_is_started_again(
     run = Watched(tmp_path, dict(os.environ), "--decoders", "1", "--workers", "1")
     run.wait(lambda: run.done)
     run.wait_for_moment(f"own {part}", number, len(few) - 1)
-    below = psutil.Process(run.process.pid).children(recursive=True)
-    (victim,) = (process for process in below if part in (process.name(), *process.cmdline()))
-    victim.kill()
+    oldest(run.process.pid, part).kill()
     run.require_work(len(few))
     text = run.finish()
     assert "warning: the run broke off (" in text

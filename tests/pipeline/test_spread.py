@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -102,11 +103,12 @@ def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
     def processes() -> list[psutil.Process]:
         if not any((tmp_path / "ray").rglob("training.pt")):
             return []
-        return [
-            process
-            for process in psutil.Process().children(recursive=True)
-            if victim in " ".join(process.cmdline())
-        ]
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # some end while they are looked at
+                if victim in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
     killer = threading.Thread(target=lambda: wait_for(processes)[0].kill())
     killer.start()
