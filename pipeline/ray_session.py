@@ -53,8 +53,11 @@ def session(options: RayOptions) -> Iterator[Any]:
 
 
 def cluster_gpus(options: RayOptions) -> float:
-    """GPUs of the cluster that is joined."""
-    (gpus,) = driven(_gpus, options, limit_s=options.standstill_s)
+    """GPUs of the cluster that is joined; UsageError where it is lost meanwhile."""
+    try:
+        (gpus,) = driven(_gpus, options, limit_s=options.standstill_s)
+    except RayLostError as error:
+        raise UsageError(f"the Ray cluster at {options.address} was lost: {error}") from None
     return gpus
 
 

@@ -17,6 +17,7 @@ from rich.console import Console as Console80
 
 from pipeline import ray_session, supervise
 from pipeline.console import Console
+from pipeline.driver import RayLostError
 from pipeline.errors import UsageError
 from pipeline.extract_view import Meter
 from pipeline.graph import Width, choose_width
@@ -119,6 +120,17 @@ def test_a_node_without_the_backbone_ends_the_command(graph: Callable[..., Any])
     graph([row("a"), broken])
     with pytest.raises(UsageError, match=r"^backbone on n7: x\.pth: no such file$"):
         run()
+
+
+def test_a_cluster_that_is_lost_at_the_first_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    def driven(job: Callable[..., Any], *arguments: Any, limit_s: float) -> Iterator[Any]:
+        raise RayLostError("nothing came")
+        yield
+
+    monkeypatch.setattr(ray_session, "driven", driven)
+    words = r"^the Ray cluster at head:6379 was lost: nothing came$"
+    with pytest.raises(UsageError, match=words):
+        ray_session.cluster_gpus(RayOptions("head:6379"))
 
 
 GPUS = [{"CPU": 8.0, "GPU": 3.0}, {"CPU": 4.0, "GPU": 1.0}]
