@@ -11,14 +11,14 @@ from importlib import import_module
 from typing import Any
 
 _EXPORTS = {
-    "BackboneIdentity": "backbones",
-    "build_backbone": "backbones",
-    "ClipStream": "clips",
-    "SourceInfo": "messages",
-    "check_reader": "clips",
-    "open_clips": "clips",
-    "read_clips": "clips",
-    "look": "container",
+    "BackboneIdentity": "backbones.networks",
+    "build_backbone": "backbones.networks",
+    "ClipStream": "clips.stream",
+    "SourceInfo": "clips.messages",
+    "check_reader": "clips.stream",
+    "open_clips": "clips.stream",
+    "read_clips": "clips.stream",
+    "look": "readers.container",
     "DamagedVideoError": "errors",
     "ExtractorError": "errors",
     "normalise": "preprocess",

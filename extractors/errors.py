@@ -20,3 +20,7 @@ class DamagedVideoError(ExtractorError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, self.reason, self.good_s)
+
+
+class UnforeseenError(Exception):
+    """What a library raised in a process of ours, as text: no input is known to be at fault."""

@@ -296,7 +296,7 @@ def score(
 
       aqa-pipeline score videos/ --checkpoint model.pt --report report.html
     """
-    from extractors.file_names import VIDEO_SUFFIXES
+    from extractors.readers.file_names import VIDEO_SUFFIXES
     from pipeline.inputs import collect
     from pipeline.present import print_json, show_result
     from pipeline.run_folder import RunFolder, require_writable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from extractors.limits import STALL_LIMIT_S
+from extractors.readers.progress import STALL_LIMIT_S
 from pipeline.cli_options import (
     Backbone,
     DataRoot,

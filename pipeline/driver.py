@@ -21,7 +21,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from typing import IO, Any, TypeVar
 
-from extractors.messages import UnforeseenError
+from extractors.errors import UnforeseenError
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from aqa import AqaError
 from aqa.features import FeatureFolder, FeatureOrigin
 from aqa.storage import Place
 from extractors import build_backbone, check_reader, get_protocol
-from extractors.weights import require_known
+from extractors.backbones.weights import require_known
 from pipeline.claim import claim
 from pipeline.console import Console, counted
 from pipeline.errors import Failure, UsageError

@@ -17,7 +17,7 @@ from typing import Any
 from aqa import AqaDataset, AqaError
 from aqa.experiment import WHOLE, Run, RunResult, finished_result, run
 from aqa.loop import EpochReport
-from extractors.messages import UnforeseenError
+from extractors.errors import UnforeseenError
 from pipeline.console import Console, Ticker
 from pipeline.driver import RayLostError, driven
 from pipeline.errors import UsageError, one_line

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from extractors import DamagedVideoError, ExtractorError, Protocol, get_protocol, open_clips
-from extractors.limits import STALL_LIMIT_S
+from extractors.readers.progress import STALL_LIMIT_S
 from pipeline.errors import one_line
 from pipeline.inputs import Video, source_stamp
 from pipeline.remote import local_copy

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
 from aqa.storage import Place, RemotePath, as_place
-from extractors.file_names import VIDEO_SUFFIXES
+from extractors.readers.file_names import VIDEO_SUFFIXES
 from pipeline.errors import Failure
 
 TEXT_SUFFIXES = frozenset({".txt", ".lst"})

@@ -25,11 +25,13 @@ import decord
 import numpy as np
 import psutil
 
-from extractors import get_protocol, look, open_clips, pyav_reader
-from extractors.container import Container
+from extractors import get_protocol, look, open_clips
+from extractors.clips.messages import OpenJob
+from extractors.clips.source import open_source
 from extractors.errors import ExtractorError
-from extractors.messages import OpenJob, unobserved
-from extractors.sources import open_source
+from extractors.readers import pyav_reader
+from extractors.readers.container import Container
+from extractors.readers.progress import unobserved
 
 PROTOCOL = get_protocol("contiguous32", fps="native")
 MADE = {

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from extractors import reading
+from extractors.clips import process as reading
 
 ROWS, COLUMNS = 3, 4  # 12 bits: indices up to 4095
 

@@ -9,7 +9,7 @@ import torch
 from torchvision.models import video
 
 from extractors import ExtractorError, build_backbone
-from extractors.backbones import SWIN_SIZES, digest_of, make_swin
+from extractors.backbones.networks import SWIN_SIZES, digest_of, make_swin
 
 SMALL = {
     "embed_dim": 12,

@@ -9,15 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from extractors import (
-    DamagedVideoError,
-    ExtractorError,
-    decord_reader,
-    look,
-    open_clips,
-    read_clips,
-    sources,
-)
+from extractors import DamagedVideoError, ExtractorError, look, open_clips, read_clips
+from extractors.clips import source as sources
+from extractors.readers import decord_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extractors import DamagedVideoError, ExtractorError, decord_reader, look, pyav_reader
+from extractors import DamagedVideoError, ExtractorError, look
+from extractors.readers import decord_reader, pyav_reader
 
 needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
 

@@ -12,18 +12,11 @@ import numpy as np
 import psutil
 import pytest
 
-from extractors import (
-    ExtractorError,
-    Protocol,
-    decord_reader,
-    look,
-    messages,
-    open_clips,
-    pyav_reader,
-    read_clips,
-    reading,
-    reading_service,
-)
+from extractors import ExtractorError, Protocol, look, open_clips, read_clips
+from extractors.clips import messages
+from extractors.clips import process as reading
+from extractors.clips import service as reading_service
+from extractors.readers import decord_reader, pyav_reader
 
 needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
 pytestmark = pytest.mark.usefixtures("fresh_process")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from extractors import decord_reader
+from extractors.readers import decord_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")

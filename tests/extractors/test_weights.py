@@ -10,8 +10,9 @@ import pytest
 import torch
 from torchvision.models import video
 
-from extractors import ExtractorError, build_backbone, weights
-from extractors.weights import PUBLISHED, Published, resolve, sha256_of
+from extractors import ExtractorError, build_backbone
+from extractors.backbones import weights
+from extractors.backbones.weights import PUBLISHED, Published, resolve, sha256_of
 
 ROOT = Path(__file__).resolve().parents[2]
 OFFICIAL_FILE = "swin_base_patch244_window877_kinetics600_22k.pth"
@@ -67,7 +68,10 @@ def test_a_download_that_breaks_off_is_not_kept(mirror: Path, monkeypatch) -> No
     assert list((mirror.parent / "cache").iterdir()) == []
 
 
-FETCH = "from extractors.weights import resolve; print(resolve('swin3d_b', 'kinetics600-22k').path)"
+FETCH = (
+    "from extractors.backbones.weights import resolve; "
+    "print(resolve('swin3d_b', 'kinetics600-22k').path)"
+)
 
 
 def test_two_processes_that_fetch_at_once(mirror: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from extractors.messages import UnforeseenError
+from extractors.errors import UnforeseenError
 from pipeline.driver import RayLostError, driven
 from pipeline.errors import UsageError
 from pipeline.settings import load_settings

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from extractors.errors import ExtractorError
-from extractors.file_names import IMAGE_SUFFIXES
-from extractors.messages import Progress, unobserved
+from extractors.readers.file_names import IMAGE_SUFFIXES
+from extractors.readers.progress import Progress, unobserved
 
 # The last bytes of a complete file, by its first ones.  OpenCV fills what is missing with grey.
 _END_MARKS = {b"\xff\xd8": (b"\xff\xda", b"\xff\xd9"), b"\x89P": (b"IDAT", b"IEND")}

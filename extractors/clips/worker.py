@@ -21,7 +21,7 @@ def main() -> None:
     with os.fdopen(os.dup(1), "wb", buffering=0) as answers:
         os.dup2(2, 1)  # what any library prints must not come among the answers
         sys.path[:] = json.loads(sys.argv[2])
-        from extractors.reading_service import serve
+        from extractors.clips.service import serve
 
         serve(sys.stdin.buffer, answers)
 

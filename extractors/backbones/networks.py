@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from extractors.checkpoint_import import load_strictly, load_swin, read_checkpoint
+from extractors.backbones.checkpoints import load_strictly, load_swin, read_checkpoint
+from extractors.backbones.weights import ResolvedWeights, resolve
 from extractors.errors import ExtractorError
-from extractors.weights import ResolvedWeights, resolve
 
 SWIN_SIZES = {
     "swin3d_t": ((2, 4, 4), 96, (2, 2, 6, 2), (3, 6, 12, 24), (8, 7, 7)),

@@ -11,19 +11,19 @@ from typing import get_args
 
 import numpy as np
 
-from extractors import messages, reading
-from extractors.errors import ExtractorError
-from extractors.limits import STALL_LIMIT_S
-from extractors.messages import (
+from extractors.clips import messages
+from extractors.clips import process as reading
+from extractors.clips.messages import (
     Opened,
     OpenJob,
     ReaderName,
     ReadJob,
     SourceInfo,
     Takeover,
-    UnforeseenError,
 )
+from extractors.errors import ExtractorError, UnforeseenError
 from extractors.protocols import Protocol, get_protocol
+from extractors.readers.progress import STALL_LIMIT_S
 
 
 class ClipStream:

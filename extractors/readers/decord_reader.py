@@ -19,9 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from extractors.container import Container
-from extractors.limits import STALL_LIMIT_S
-from extractors.messages import Progress, unobserved
+from extractors.readers.container import Container
+from extractors.readers.progress import STALL_LIMIT_S, Progress, unobserved
 
 _WORKER = Path(__file__).with_name("decord_worker.py")
 _PIPE_BYTES = 1 << 20

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from extractors import decord_reader, frame_folder, pyav_reader
-from extractors.container import Container, look
+from extractors.clips.messages import OpenJob, ReaderName, SourceInfo
 from extractors.errors import ExtractorError
-from extractors.messages import OpenJob, Progress, ReaderName, SourceInfo
 from extractors.preprocess import prepare_frames
 from extractors.protocols import TIME_TOLERANCE_S, Protocol
+from extractors.readers import decord_reader, frame_folder, pyav_reader
+from extractors.readers.container import Container, look
+from extractors.readers.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)

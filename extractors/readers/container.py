@@ -20,8 +20,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from extractors.errors import DamagedVideoError, ExtractorError
-from extractors.messages import Progress, unobserved
 from extractors.protocols import TIME_TOLERANCE_S
+from extractors.readers.progress import Progress, unobserved
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
 _ONLY_THIS_FILE = {

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from extractors.download import DownloadError, download
+from extractors.backbones.download import DownloadError, download
 from extractors.errors import ExtractorError
 
 _OFFICIAL = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4"

@@ -7,10 +7,10 @@ import pickle
 import time
 from typing import BinaryIO
 
-from extractors import messages
-from extractors.errors import ExtractorError
-from extractors.messages import HEAD, Opened, OpenJob, ReadJob, Takeover, UnforeseenError
-from extractors.sources import open_source
+from extractors.clips import messages
+from extractors.clips.messages import HEAD, Opened, OpenJob, ReadJob, Takeover
+from extractors.clips.source import open_source
+from extractors.errors import ExtractorError, UnforeseenError
 
 _TELL_EVERY_S = 0.1
 

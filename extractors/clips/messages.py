@@ -1,4 +1,4 @@
-"""What the two sides of reading tell each other: :mod:`extractors.reading` and its child process.
+"""What the two sides of reading tell each other: ``extractors.clips.process`` and its child.
 
 Either way a message is its kind (one byte), the length of its body (uint64, little-endian) and the
 body.  To the child: b"J", a pickled job.  From it, in this order for one job:
@@ -13,7 +13,6 @@ body.  To the child: b"J", a pickled job.  From it, in this order for one job:
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,15 +22,6 @@ HEAD = struct.Struct("<cQ")
 JOB, ALIVE, OPENED, CLIP, TAKEOVER, DONE, ERROR = b"J", b".", b"O", b"C", b"R", b"D", b"E"
 
 ReaderName = Literal["auto", "decord", "pyav"]
-Progress = Callable[[], None]  # called for every packet, frame or image: reading gets on
-
-
-def unobserved() -> None:
-    """The Progress of a caller who does not watch."""
-
-
-class UnforeseenError(Exception):
-    """What a library raised in the child, as text."""
 
 
 @dataclass(frozen=True)

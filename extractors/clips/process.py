@@ -25,13 +25,13 @@ from queue import SimpleQueue
 
 import numpy as np
 
-from extractors import messages
+from extractors.clips import messages
+from extractors.clips.messages import HEAD, OpenJob, ReadJob
 from extractors.errors import ExtractorError
-from extractors.messages import HEAD, OpenJob, ReadJob
 
 _START_LIMIT_S = 60.0
 _END_LIMIT_S = 5.0
-_WORKER = Path(__file__).with_name("reading_worker.py")
+_WORKER = Path(__file__).with_name("worker.py")
 _PIPE_BYTES = 1 << 20
 _SLICES = 20
 _LAST = (messages.OPENED, messages.DONE, messages.ERROR)
@@ -247,7 +247,7 @@ atexit.register(end_resting_process)
 
 def _import_path() -> list[str]:
     """The parent's import path, so that the child finds the same packages; absolute."""
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     return [os.path.join(working_folder(), str(entry)) for entry in sys.path] + [root]
 
 

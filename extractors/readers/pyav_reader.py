@@ -11,9 +11,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from extractors.container import BrokenFrameError, Container, decode, open_video
 from extractors.errors import DamagedVideoError
-from extractors.messages import Progress, unobserved
+from extractors.readers.container import BrokenFrameError, Container, decode, open_video
+from extractors.readers.progress import Progress, unobserved
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
 SEEK_FROM_FRAME = 250
