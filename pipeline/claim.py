@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from aqa.errors import AqaError
-from aqa.files import write_json
-from aqa.storage import RemotePath, as_place
+from aqa.storage.places import RemotePath, as_place
+from aqa.storage.whole_files import write_json
 from pipeline.errors import UsageError
 from pipeline.run_folder import now
 

@@ -135,7 +135,7 @@ def train(
       aqa-pipeline train --init-config mine.yaml
     """
     from aqa import load_config, load_dataset
-    from aqa.storage import as_place
+    from aqa.storage.places import as_place
     from pipeline.config_template import write_template
     from pipeline.ray_session import RayOptions
     from pipeline.run_folder import LastTraining, RunFolder, now, require_writable
@@ -229,7 +229,7 @@ def evaluate(
 
       aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
     """
-    from aqa.storage import as_place
+    from aqa.storage.places import as_place
     from pipeline.evaluate import evaluate_checkpoints, find_examples
     from pipeline.present import print_agreement
     from pipeline.run_folder import RunFolder, require_writable

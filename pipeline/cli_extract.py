@@ -23,7 +23,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.settings import data_root as find_data_root
 
 if TYPE_CHECKING:
-    from aqa.storage import Place
+    from aqa.storage.places import Place
     from pipeline.extract import Outcome
     from pipeline.inputs import Video
     from pipeline.ray_session import RayOptions
@@ -119,7 +119,7 @@ def extract(
 
       aqa-pipeline extract --dataset rg --dry-run
     """
-    from aqa.storage import as_place
+    from aqa.storage.places import as_place
     from pipeline.extract import DATASET_PROTOCOLS, make_spec
     from pipeline.inputs import collect, raw_dataset
 
@@ -204,7 +204,7 @@ def _show_plan(
     console: Console,
 ) -> int:
     from aqa import AqaError
-    from aqa.features import FeatureFolder
+    from aqa.data.features import FeatureFolder
     from pipeline.dry_run import label_gaps, show_plan
     from pipeline.extract import divide, planned_origin, refuse_other_origin
 

@@ -1,6 +1,6 @@
 """``train --init-config``: a config file that says of every key what it is.
 
-Keys, values and choices are read off the classes of :mod:`aqa.config`; only the words stand here.
+Keys, values and choices are read off the classes of ``aqa.config``; only the words stand here.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from aqa import (
     load_dataset,
     save_checkpoint,
 )
-from aqa.calibration import FEWEST
-from aqa.experiment import attach_calibration, plan, run
-from aqa.files import write_json
+from aqa.experiments.runs import attach_calibration, plan, run
+from aqa.models.calibration import FEWEST
+from aqa.storage.whole_files import write_json
 from pipeline.console import Console
 from pipeline.drawn_routines import ELEMENT_FRAMES, FPS, Routine, random_routine, write_video
 from pipeline.errors import UsageError
@@ -161,7 +161,7 @@ def _clip_agreement(
     model: ScoringModel, dataset: AqaDataset, routines: dict[str, Routine]
 ) -> float:
     """Spearman of clip scores and the elements' true points, mean over held-out routines."""
-    from aqa.features import read_features
+    from aqa.data.features import read_features
     from aqa.metrics import spearman
 
     found = [

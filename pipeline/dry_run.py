@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from aqa.layouts import (
+from aqa.data.labels import (
     Labels,
     find_layout,
     find_logo,

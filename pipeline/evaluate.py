@@ -21,10 +21,10 @@ from aqa import (
     load_config,
     load_dataset,
 )
-from aqa.config import DEFAULT_SCORES
-from aqa.evaluation import evaluate_each
-from aqa.experiment import METRICS, figures, per_video, save_results
-from aqa.storage import Place
+from aqa.config.experiment import DEFAULT_SCORES
+from aqa.experiments.evaluation import evaluate_each
+from aqa.experiments.runs import METRICS, figures, per_video, save_results
+from aqa.storage.places import Place
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, save_png

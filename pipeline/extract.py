@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from aqa import AqaError
-from aqa.features import FeatureFolder, FeatureOrigin
-from aqa.storage import Place
+from aqa.data.features import FeatureFolder, FeatureOrigin
+from aqa.storage.places import Place
 from extractors import build_backbone, check_reader, get_protocol
 from extractors.backbones.weights import require_known
 from pipeline.claim import claim

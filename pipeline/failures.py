@@ -6,8 +6,8 @@ import json
 from collections.abc import Collection
 from datetime import datetime
 
-from aqa.features import FeatureFolder
-from aqa.files import write_atomically
+from aqa.data.features import FeatureFolder
+from aqa.storage.whole_files import write_atomically
 from pipeline.errors import Failure
 
 FILE_NAME = "failures.jsonl"

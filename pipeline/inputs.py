@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from aqa.errors import AqaError
-from aqa.storage import Info, Place, RemotePath, as_place, look
+from aqa.storage.places import Info, Place, RemotePath, as_place, look
 from extractors.readers.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
 from pipeline.video_lists import Entry, is_list, read_list

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aqa import FeatureOrigin
-from aqa.calibration import Calibration
-from aqa.shipped import shipped_models
+from aqa.checkpoints.shipped import shipped_models
+from aqa.models.calibration import Calibration
 from pipeline.console import Console, counted
 from pipeline.errors import Failure
 from pipeline.evaluate import ENSEMBLE, Agreement

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader
 
-from aqa.files import write_atomically
+from aqa.storage.whole_files import write_atomically
 from pipeline import __version__
 from pipeline.console import clock
 from pipeline.errors import Failure

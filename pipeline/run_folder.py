@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from aqa.files import write_json
+from aqa.storage.whole_files import write_json
 from pipeline.errors import UsageError
 
 MEMORY = "last.json"

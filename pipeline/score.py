@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from aqa import AqaError, ScoringModel, check_origin, load_checkpoint
-from aqa.features import FeatureFolder, FeatureOrigin, read_features
-from aqa.shipped import shipped_models
+from aqa.checkpoints.shipped import shipped_models
+from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
 from extractors import ExtractorError, Protocol, get_protocol
 from pipeline.console import Console, counted
 from pipeline.errors import Failure, UsageError, one_line

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from aqa import load_checkpoint, load_config, load_dataset
-from aqa.experiment import METRICS, RunResult, attach_calibration, on_score, plan, summarise
-from aqa.shipped import FOLDER, SUFFIX, save_compact
+from aqa.checkpoints.shipped import FOLDER, SUFFIX, save_compact
+from aqa.experiments.runs import METRICS, RunResult, attach_calibration, on_score, plan, summarise
 from pipeline.console import Console
 from pipeline.ray_session import RayOptions
 from pipeline.spread import run_all

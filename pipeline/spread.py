@@ -1,8 +1,8 @@
 """Several trainings at once: each a Ray task, started again where its process died.
 
-The work is :func:`aqa.experiment.run`, a pure function of its run: on Ray it gives the same weights
-as in this process, and what was killed goes on from its last snapshot. Where Ray itself dies,
-another one does the runs that are left.
+The work is ``aqa.experiments.runs.run``, a pure function of its run: on Ray it gives the same
+weights as in this process, and what was killed goes on from its last snapshot. Where Ray itself
+dies, another one does the runs that are left.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from aqa import AqaDataset, AqaError
-from aqa.experiment import WHOLE, Run, RunResult, finished_result, run
-from aqa.loop import EpochReport
+from aqa.experiments.runs import WHOLE, Run, RunResult, finished_result, run
+from aqa.training.epochs import EpochReport
 from extractors.errors import UnforeseenError
 from pipeline.console import Console, Ticker
 from pipeline.driver import RayLostError, driven

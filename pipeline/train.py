@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from aqa import AqaDataset, ExperimentConfig, load_config
-from aqa.calibration import FEWEST, Calibration
-from aqa.experiment import Run, RunResult, Table, attach_calibration, plan, summarise
-from aqa.storage import Place, as_place
+from aqa.experiments.runs import Run, RunResult, Table, attach_calibration, plan, summarise
+from aqa.models.calibration import FEWEST, Calibration
+from aqa.storage.places import Place, as_place
 from pipeline.console import Console, counted
 from pipeline.errors import UsageError
 from pipeline.plots import agreement_figure, learning_figure, save_png

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
-from aqa.storage import Place, RemotePath, as_place
+from aqa.storage.places import Place, RemotePath, as_place
 from extractors.readers.file_names import VIDEO_SUFFIXES
 from pipeline.errors import Failure
 

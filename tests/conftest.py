@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result as CliResult
 from typer.testing import CliRunner
 
-from aqa.storage import RemotePath
+from aqa.storage.places import RemotePath
 
 ROOT = Path(__file__).resolve().parent.parent
 S3_LOGIN = "anybody:top/secret"

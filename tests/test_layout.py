@@ -84,4 +84,4 @@ def test_wheel_holds_the_packages_and_the_configs(tmp_path: Path) -> None:
     inside = {name.split("/")[-1] for name in names if name.startswith("aqa/configs/")}
     assert len(configs) >= 9 and inside == configs
     assert "pipeline/templates/report.html" in names
-    assert {"aqa/models/fisv.safetensors", "aqa/models/fisv.md"} <= set(names)
+    assert {"aqa/checkpoints/fisv.safetensors", "aqa/checkpoints/fisv.md"} <= set(names)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from aqa.config import ExperimentConfig, parse_config
-from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.config.experiment import ExperimentConfig, parse_config
+from aqa.data.features import FeatureFolder, FeatureOrigin
 
 CHANNELS = 12
 
@@ -72,7 +72,7 @@ def own_data(tmp_path: Path, origin: FeatureOrigin) -> Callable[..., tuple[Path,
 
 @pytest.fixture
 def small_dataset(small_config, own_data):
-    from aqa.datasets import load_dataset
+    from aqa.data.dataset import load_dataset
 
     features, labels = own_data()
     return load_dataset(small_config(), features=features, labels=labels)

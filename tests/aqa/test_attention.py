@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from aqa.attention import Attention, DropoutAttention
-from aqa.dropout import Dropout, drawn
+from aqa.models.parts.dropout import Dropout, drawn
+from aqa.models.published.attention import Attention, DropoutAttention
 
 MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]]).bool()
 

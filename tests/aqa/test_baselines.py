@@ -4,10 +4,10 @@ import torch
 from sklearn.kernel_ridge import KernelRidge
 
 from aqa import AqaError, evaluate, load_checkpoint, load_config, load_dataset, train
-from aqa.baselines import pool
-from aqa.checkpoint import save_checkpoint
-from aqa.config import parse_config
-from aqa.experiment import make_folds
+from aqa.checkpoints.checkpoint import save_checkpoint
+from aqa.config.experiment import parse_config
+from aqa.experiments.runs import make_folds
+from aqa.models.baselines import pool
 
 KINDS = ["mean", "ridge", "kernel-ridge"]
 

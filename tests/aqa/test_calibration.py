@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from aqa import AqaError, evaluate, load_checkpoint, train
-from aqa.calibration import calibrate, conformal_quantile
-from aqa.checkpoint import save_checkpoint
-from aqa.config import parse_config
-from aqa.experiment import attach_calibration, plan, run
+from aqa.checkpoints.checkpoint import save_checkpoint
+from aqa.config.experiment import parse_config
+from aqa.experiments.runs import attach_calibration, plan, run
+from aqa.models.calibration import calibrate, conformal_quantile
 
 
 def test_the_conformal_quantile_by_hand():

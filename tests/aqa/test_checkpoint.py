@@ -7,10 +7,10 @@ import torch
 
 import aqa
 from aqa import AqaError
-from aqa.assessment import ModelInfo
-from aqa.build import build_model
-from aqa.checkpoint import check_origin, load_checkpoint, save_checkpoint
-from aqa.config import ClipModelConfig
+from aqa.checkpoints.checkpoint import check_origin, load_checkpoint, save_checkpoint
+from aqa.config.experiment import ClipModelConfig
+from aqa.models.base import ModelInfo
+from aqa.models.build import build_model
 
 
 @pytest.fixture

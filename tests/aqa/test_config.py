@@ -4,7 +4,13 @@ import pytest
 import yaml
 
 from aqa import AqaError
-from aqa.config import ExperimentConfig, config_folder, config_names, load_config, parse_config
+from aqa.config.experiment import (
+    ExperimentConfig,
+    config_folder,
+    config_names,
+    load_config,
+    parse_config,
+)
 
 SHIPPED = [
     "demo", "fisv-pcs", "fisv-tes", "logo", "own", "rg-ball", "rg-clubs", "rg-hoop", "rg-ribbon",

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from aqa import AqaError
-from aqa.config import load_config, parse_config
-from aqa.datasets import load_dataset
-from aqa.features import FeatureFolder
+from aqa.config.experiment import load_config, parse_config
+from aqa.data.dataset import load_dataset
+from aqa.data.features import FeatureFolder
 
 
 def write_features(folder, *names):
@@ -85,7 +85,7 @@ def test_the_other_scores_of_rg(tmp_path, score, value):
 
 
 def test_the_real_labels_of_rg_are_read_whole(shared, tmp_path):
-    from aqa.layouts import read_text_labels
+    from aqa.data.labels import read_text_labels
 
     for apparatus in ("Ball", "Clubs", "Hoop", "Ribbon"):
         labels = read_text_labels("rg", "total", apparatus, shared / "data/rg")
@@ -228,7 +228,7 @@ def test_the_real_fisv_labels(shared):
 
 
 def test_a_spreadsheet_with_decimal_commas(tmp_path) -> None:
-    from aqa.layouts import read_csv_labels
+    from aqa.data.labels import read_csv_labels
 
     (tmp_path / "scores.csv").write_text("id;score;split\na;12,5;train\nb;13;test\n")
     labels = read_csv_labels(tmp_path / "scores.csv")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from aqa import AqaError
-from aqa.datasets import Example
-from aqa.evaluation import Evaluation
-from aqa.experiment import RunResult, make_folds, plan, run, summarise
+from aqa.data.dataset import Example
+from aqa.experiments.evaluation import Evaluation
+from aqa.experiments.runs import RunResult, make_folds, plan, run, summarise
 
 
 def examples(count):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from aqa import AqaError
-from aqa.features import FeatureFolder, FeatureOrigin, read_features
-from aqa.files import write_atomically
+from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.storage.whole_files import write_atomically
 
 SOURCE = {"path": "a.mp4", "size": 5, "mtime_ns": 7}
 

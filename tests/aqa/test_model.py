@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from aqa import AqaError
-from aqa.assessment import ModelInfo
-from aqa.build import build_model
-from aqa.config import ClipModelConfig, HonestTraining, PublishedModelConfig
-from aqa.layers import Gram, attention_consistency, sinusoids
-from aqa.published import PublishedModel
-from aqa.videos import Videos
+from aqa.config.experiment import ClipModelConfig, HonestTraining, PublishedModelConfig
+from aqa.data.videos import Videos
+from aqa.models.base import ModelInfo
+from aqa.models.build import build_model
+from aqa.models.published.decoder import Gram, attention_consistency, sinusoids
+from aqa.models.published.model import PublishedModel
 
 C = 12
 SIZES = {"width": 16, "feedforward": 16, "head_widths": (16, 8), "heads": 2}

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from aqa import AqaError
-from aqa.attention import DropoutAttention
-from aqa.config import PublishedModelConfig
-from aqa.evaluation import evaluate
-from aqa.paper import paper_optimizer, paper_step
-from aqa.precision import check_precision, products_in
-from aqa.published import PublishedModel
-from aqa.training import train
+from aqa.config.experiment import PublishedModelConfig
+from aqa.experiments.evaluation import evaluate
+from aqa.models.parts.precision import check_precision, products_in
+from aqa.models.published.attention import DropoutAttention
+from aqa.models.published.model import PublishedModel
+from aqa.training.paper import paper_optimizer, paper_step
+from aqa.training.recipes import train
 
 CPU = torch.device("cpu")
 RECIPES = pytest.mark.parametrize("recipe", ["honest", "paper"])

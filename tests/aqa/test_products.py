@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from aqa import products
-from aqa.products import Linear, Projections, projections
+from aqa.models.published import products
+from aqa.models.published.products import Linear, Projections, projections
 
 
 @pytest.fixture

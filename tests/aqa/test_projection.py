@@ -1,10 +1,10 @@
 import numpy as np
 import torch
 
-from aqa.config import ClipModelConfig
-from aqa.kernel import VideoKernel
-from aqa.projection import ClipProjection, motion
-from aqa.videos import Videos
+from aqa.config.experiment import ClipModelConfig
+from aqa.data.videos import Videos
+from aqa.models.clips.kernel import VideoKernel
+from aqa.models.clips.projection import ClipProjection, motion
 
 CPU = torch.device("cpu")
 

@@ -7,9 +7,9 @@ from torch import nn
 
 import aqa
 from aqa import AqaError
-from aqa.attention import Attention
-from aqa.config import PaperTraining
-from aqa.paper import paper_optimizer, paper_rate, paper_step
+from aqa.config.experiment import PaperTraining
+from aqa.models.published.attention import Attention
+from aqa.training.paper import paper_optimizer, paper_rate, paper_step
 
 TENSORS = [
     "decoded", "self_attention_outputs", "cross_attention_outputs", "clip_weights", "clip_scores",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aqa import AqaError
-from aqa.safe_pickle import load_plain_pickle
+from aqa.storage.plain_pickles import load_plain_pickle
 
 PLAIN = {
     ("game", 3): ["Free", 87.5, None, [10, 20], np.arange(4), np.float64(2.5), np.int64(7)],

@@ -5,8 +5,8 @@ import pytest
 
 import aqa
 from aqa import AqaError, load_checkpoint, load_config, load_dataset
-from aqa.clip_model import ClipModel
-from aqa.shipped import FOLDER, save_compact, shipped_models
+from aqa.checkpoints.shipped import FOLDER, save_compact, shipped_models
+from aqa.models.clips.model import ClipModel
 
 NAMES = ["fisv-pcs", "fisv-tes"]
 

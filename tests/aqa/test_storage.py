@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from aqa import AqaError
-from aqa.storage import RemotePath, as_place, look
+from aqa.storage.places import RemotePath, as_place, look
 
 SECRET = "s3://me:top%2Fsecret@films/a/b c.mp4?scheme=http&endpoint_override=x%3A1"
 
@@ -152,10 +152,10 @@ def test_written_as_a_whole_or_not_at_all(anywhere: RemotePath) -> None:
 
 def test_a_failed_move_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a file is first written under another name."""
-    import aqa.storage
+    import aqa.storage.places
 
     place = RemotePath.parse("mock://") / "unmoved/file"
-    system, root = aqa.storage._connect(place._server)
+    system, root = aqa.storage.places._connect(place._server)
 
     class Unmovable:
         def __getattr__(self, name: str) -> object:
@@ -164,7 +164,7 @@ def test_a_failed_move_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         def move(self, source: str, target: str) -> None:
             raise OSError("connection lost")
 
-    monkeypatch.setattr(aqa.storage, "_connect", lambda server: (Unmovable(), root))
+    monkeypatch.setattr(aqa.storage.places, "_connect", lambda server: (Unmovable(), root))
     with pytest.raises(AqaError, match="unmoved/file cannot be written: connection lost"):
         put(place)
     assert (RemotePath.parse("mock://") / "unmoved").files() == []
@@ -172,7 +172,8 @@ def test_a_failed_move_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pyarrow_is_imported_only_for_other_file_systems() -> None:
     code = (
-        "import sys, aqa, aqa.storage, aqa.features; aqa.features.FeatureFolder('x').ids();"
+        "import sys, aqa, aqa.storage.places, aqa.data.features;"
+        "aqa.data.features.FeatureFolder('x').ids();"
         "assert not {'pyarrow', 'pipeline', 'ray'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

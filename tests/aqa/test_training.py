@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from aqa import AqaError
-from aqa.config import load_config, parse_config
-from aqa.datasets import AqaDataset, Example, load_dataset
-from aqa.evaluation import bootstrap_interval, evaluate
-from aqa.training import train
-from aqa.videos import Videos
+from aqa.config.experiment import load_config, parse_config
+from aqa.data.dataset import AqaDataset, Example, load_dataset
+from aqa.data.videos import Videos
+from aqa.experiments.evaluation import bootstrap_interval, evaluate
+from aqa.training.recipes import train
 
 CPU = torch.device("cpu")
 
@@ -38,7 +38,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(
 ):
     config = small_config(recipe, epochs=5)
     whole = train(config, small_dataset, seed=1)
-    monkeypatch.setattr("aqa.snapshot.EVERY_S", 0.0)
+    monkeypatch.setattr("aqa.training.snapshot.EVERY_S", 0.0)
     kept, seen = tmp_path / "training.pt", []
 
     def pull_the_plug(report):

@@ -24,10 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aqa import clip_model, load_checkpoint, load_config, load_dataset, read_features
-from aqa.clip_model import ClipModel
-from aqa.experiment import make_folds
+from aqa import load_checkpoint, load_config, load_dataset, read_features
+from aqa.experiments.runs import make_folds
 from aqa.metrics import spearman
+from aqa.models.clips import model as clip_model
+from aqa.models.clips.model import ClipModel
 
 SCORES = ("tes", "pcs")
 DEFAULT = "the default model"

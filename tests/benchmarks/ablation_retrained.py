@@ -23,19 +23,13 @@ from ablation import DEFAULT as WHOLE
 from ablation import SCORES, check_repeated, paired, parts_of, per_score, variants
 from torch import Tensor
 
-from aqa import (
-    AqaError,
-    clip_model,
-    load_checkpoint,
-    load_config,
-    load_dataset,
-    projection,
-    read_features,
-)
-from aqa.clip_model import ClipModel
-from aqa.ensemble import ClipEnsemble
-from aqa.experiment import Run, plan, run
-from aqa.projection import ClipProjection
+from aqa import AqaError, load_checkpoint, load_config, load_dataset, read_features
+from aqa.experiments.runs import Run, plan, run
+from aqa.models.clips import model as clip_model
+from aqa.models.clips import projection
+from aqa.models.clips.ensemble import ClipEnsemble
+from aqa.models.clips.model import ClipModel
+from aqa.models.clips.projection import ClipProjection
 
 Patch = Callable[[], AbstractContextManager]
 

@@ -21,7 +21,7 @@ import psutil
 from empty_stages import empty_rows
 from footage import write_footage
 
-from aqa.features import FeatureFolder
+from aqa.data.features import FeatureFolder
 from pipeline.console import Console
 from pipeline.driver import driven
 from pipeline.extract import feature_origin, make_spec

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from aqa import AqaError, load_config, load_dataset
-from aqa.datasets import AqaDataset
-from aqa.experiment import (
+from aqa.data.dataset import AqaDataset
+from aqa.experiments.runs import (
     Run,
     RunResult,
     Table,
@@ -30,7 +30,7 @@ from aqa.experiment import (
     run,
     summarise,
 )
-from aqa.loop import EpochReport
+from aqa.training.epochs import EpochReport
 
 SCORES = ("tes", "pcs")
 PUBLISHED_256 = (

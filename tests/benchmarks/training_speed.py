@@ -24,12 +24,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aqa import AqaError, ExperimentConfig, load_config, load_dataset
-from aqa.config import PublishedModelConfig
-from aqa.datasets import AqaDataset
-from aqa.layers import sinusoids
-from aqa.loop import shuffled_batches, start
-from aqa.paper import paper_optimizer, paper_step
-from aqa.precision import check_precision, products_in
+from aqa.config.experiment import PublishedModelConfig
+from aqa.data.dataset import AqaDataset
+from aqa.models.parts.precision import check_precision, products_in
+from aqa.models.published.decoder import sinusoids
+from aqa.training.epochs import shuffled_batches, start
+from aqa.training.paper import paper_optimizer, paper_step
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
 
@@ -121,7 +121,7 @@ def plain_steps(
 
 
 def our_steps(config: ExperimentConfig, dataset: AqaDataset, device: torch.device) -> Iterator[int]:
-    """As :func:`aqa.paper.train_paper` does them, without its evaluation."""
+    """As :func:`aqa.training.paper.train_paper` does them, without its evaluation."""
     recipe, step = config.training, 0
     model, videos = start(config, dataset, device)
     model.train()
@@ -156,7 +156,7 @@ def products_per_video(config: PublishedModelConfig, width: int, ours: bool) -> 
 def product_rate(device: torch.device, dtype: torch.dtype) -> float:
     """Floating-point operations per second of one large product, the shape of the most frequent.
 
-    As torch does it, on a CPU by MKL: ours may be faster (aqa/products.py)."""
+    As torch does it, on a CPU by MKL: ours may be faster (aqa/models/published/products.py)."""
     rows, width, times = 4352, 1024, 3
     left, right = (torch.randn(n, width, device=device).to(dtype) for n in (rows, width))
     left @ right

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.data.features import FeatureFolder, FeatureOrigin
 
 
 @pytest.fixture

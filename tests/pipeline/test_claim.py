@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from aqa.files import read_json, write_json
-from aqa.storage import Place, RemotePath
+from aqa.storage.places import Place, RemotePath
+from aqa.storage.whole_files import read_json, write_json
 from pipeline import claim as claims
 from pipeline.claim import claim
 from pipeline.errors import UsageError

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from aqa import load_config, load_dataset
-from aqa.experiment import plan, run
-from aqa.features import FeatureFolder
+from aqa.data.features import FeatureFolder
+from aqa.experiments.runs import plan, run
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa import load_config
-from aqa.config import HonestTraining, config_names
+from aqa.config.experiment import HonestTraining, config_names
 from pipeline.config_template import COMMENTS, keys, template
 
 OTHERS = (["training.recipe=paper"], ["model.kind=ridge"])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import Result as CliResult
 
-from aqa.features import FeatureFolder, FeatureOrigin
+from aqa.data.features import FeatureFolder, FeatureOrigin
 from pipeline.extract import divide
 from pipeline.inputs import Video, source_stamp
 from pipeline.local import extract_rows

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result as CliResult
 
-from aqa.features import FeatureFolder
+from aqa.data.features import FeatureFolder
 from pipeline.errors import Failure
 from pipeline.failures import FILE_NAME, FailureLog
 
@@ -71,7 +71,7 @@ def test_dry_run_knows_what_is_complete_without_weights(
     """It fetches nothing, and compares published weights by their name."""
     import numpy as np
 
-    from aqa.features import FeatureOrigin
+    from aqa.data.features import FeatureOrigin
     from pipeline.inputs import source_stamp
 
     monkeypatch.setenv("AQA_WEIGHTS_DIR", str(tmp_path / "weights"))

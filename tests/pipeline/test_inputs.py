@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aqa import AqaError
-from aqa.storage import RemotePath
+from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
 from pipeline.inputs import Video, collect, raw_dataset, source_stamp
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aqa import load_config
-from aqa.evaluation import Evaluation
-from aqa.experiment import RunResult, summarise
+from aqa.experiments.evaluation import Evaluation
+from aqa.experiments.runs import RunResult, summarise
 from pipeline.plots import agreement_figure, learning_figure
 from pipeline.train import held_out_videos, plot_title
 

@@ -16,8 +16,8 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa import AqaError
-from aqa.features import FeatureFolder, read_features
-from aqa.storage import RemotePath
+from aqa.data.features import FeatureFolder, read_features
+from aqa.storage.places import RemotePath
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.remote import local_copy
@@ -33,7 +33,7 @@ MINI = (
 )  # fmt: skip
 COPY_AND_WAIT = """
 import sys
-from aqa.storage import as_place
+from aqa.storage.places import as_place
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.remote import local_copy

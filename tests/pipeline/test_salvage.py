@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from click.testing import Result as CliResult
 
-from aqa.features import FeatureFolder
+from aqa.data.features import FeatureFolder
 from pipeline.inputs import Video
 from pipeline.local import extract_rows
 from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor

@@ -13,12 +13,12 @@ import torch
 from click.testing import Result as CliResult
 
 from aqa import load_checkpoint, save_checkpoint
-from aqa.assessment import ModelInfo
-from aqa.build import build_model
-from aqa.calibration import Calibration
-from aqa.config import ClipModelConfig, PublishedModelConfig
-from aqa.features import FeatureFolder, FeatureOrigin
-from aqa.videos import Videos
+from aqa.config.experiment import ClipModelConfig, PublishedModelConfig
+from aqa.data.features import FeatureFolder, FeatureOrigin
+from aqa.data.videos import Videos
+from aqa.models.base import ModelInfo
+from aqa.models.build import build_model
+from aqa.models.calibration import Calibration
 from extractors import build_backbone
 from pipeline.score import clip_times
 

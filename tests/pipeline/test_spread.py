@@ -22,7 +22,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from aqa import load_config, load_dataset
-from aqa.experiment import Run, plan, run
+from aqa.experiments.runs import Run, plan, run
 from pipeline.console import Console
 from pipeline.ray_session import RayOptions
 from pipeline.spread import run_all
@@ -38,8 +38,8 @@ SETTINGS = (
 SNAPSHOTS_ALWAYS = """
 import sys
 if any("default_worker.py" in part for part in sys.orig_argv):
-    import aqa.snapshot
-    aqa.snapshot.EVERY_S = 0.0
+    import aqa.training.snapshot
+    aqa.training.snapshot.EVERY_S = 0.0
 """
 WAIT_S = 120.0
 

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 import pytest
 
-from aqa.features import FeatureFolder
+from aqa.data.features import FeatureFolder
 from pipeline.claim import LOCK_NAME
 from pipeline.drawn_routines import random_routine, write_video
 from pipeline.extract import feature_origin

@@ -11,8 +11,8 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa import load_checkpoint, load_config, load_dataset
-from aqa.experiment import plan, run
-from aqa.features import FeatureOrigin
+from aqa.data.features import FeatureOrigin
+from aqa.experiments.runs import plan, run
 from pipeline.run_folder import LastExtraction, RunFolder
 
 Cli = Callable[..., CliResult]

@@ -1,0 +1,137 @@
+"""What every model gives, and what it says about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from aqa.data.features import FeatureOrigin
+from aqa.errors import AqaError
+from aqa.models.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """What the network gives, in units of the score range (label / range). L layers, Q queries."""
+
+    score: Tensor  # [B]
+    clip_weights: Tensor  # [B, Q], sum 1; 0 for padding
+    clip_scores: Tensor  # [B, Q]; sum of weight x score is the score
+    decoded: Tensor  # [B, Q, d]
+    attention_loss: Tensor  # scalar: summed over layers and batch
+    self_attention_outputs: Tensor | None = None  # [L, B, Q, d]; None: no such layers, training
+    cross_attention_outputs: Tensor | None = None  # [L, B, Q, d]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One video, in the data set's score units."""
+
+    score: float
+    clip_weights: np.ndarray  # float64 [Q]
+    clip_scores: np.ndarray  # float64 [Q]
+    aligned: bool  # True: entry q is clip q of the video; False: entry q is query q
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a checkpoint says about its model, all of it plain data."""
+
+    score_name: str = "score"
+    all_scores: tuple[str, ...] = ()  # learned together; empty: score_name alone
+    score_range: tuple[float, float] = (0.0, 1.0)
+    dataset: str | None = None
+    origin: FeatureOrigin | None = None
+    config: dict[str, Any] | None = None  # the experiment's, as in its YAML
+    seed: int | None = None
+    epochs: int | None = None  # epochs that these weights have seen
+    chosen_on: str | None = None  # how that number of epochs was chosen
+    training_videos: int | None = None
+    clip_counts: tuple[int, int] | None = None  # shortest and longest training video
+    history: tuple[dict[str, float], ...] = ()  # one entry an epoch
+    calibration: dict[str, Any] | None = None  # by score: aqa.models.calibration.Calibration
+    version: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """What the model gives, in the order of its outputs; score_name is one of them."""
+        return self.all_scores or (self.score_name,)
+
+
+class ScoringModel(nn.Module):
+    """What the rest of the project knows of a model: what it is, and how it assesses a video."""
+
+    aligned = True  # weight and score q belong to clip q of the video, not to a query
+
+    def __init__(self, config: BaseModel, channels: int, info: ModelInfo | None) -> None:
+        super().__init__()
+        self.config, self.channels = config, channels
+        self.info = info or ModelInfo()
+        self.register_buffer("familiar_mean", torch.zeros(channels))
+        self.register_buffer("familiar_std", torch.ones(channels))
+        self.register_buffer("familiar_distance", torch.tensor(float("inf")))
+
+    @torch.no_grad()
+    def remember(self, videos: Sequence[Tensor]) -> None:
+        """What features of the training videos [T, C] look like, to tell strange ones from them."""
+        means = torch.stack([clips.float().mean(0) for clips in videos])
+        self.familiar_mean.copy_(means.mean(0))
+        spread = means.std(0, correction=0)
+        self.familiar_std.copy_(spread.clamp_min(1e-3 * spread.mean().clamp_min(1e-6)))
+        self.familiar_distance.copy_(torch.stack([self._distance(clips) for clips in videos]).max())
+
+    def strangeness(self, features: np.ndarray | Tensor) -> float:
+        """How far features [T, C] are from the training videos', as a multiple of the furthest of
+        these; 0 where the model does not know them."""
+        clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
+        return float(self._distance(clips.to(self.familiar_mean.device)) / self.familiar_distance)
+
+    def _distance(self, clips: Tensor) -> Tensor:
+        """Root mean square over channels of the mean clip, in deviations between videos."""
+        shift = (clips.float().mean(0) - self.familiar_mean) / self.familiar_std
+        return shift.square().mean().sqrt()
+
+    def interval(self, score: float) -> tuple[float, float] | None:
+        """Of 90 %, in score units, around a score of this model; None without a calibration."""
+        calibration = (self.info.calibration or {}).get(self.info.score_name)
+        return Calibration.from_dict(calibration).interval(score) if calibration else None
+
+    def for_score(self, name: str) -> ScoringModel:
+        """The same model, giving another of the scores that it learned."""
+        if name != self.info.score_name:
+            raise AqaError(f"score {name!r}: this model has {self.info.score_name}")
+        return self
+
+    @torch.no_grad()
+    def assess(self, features: np.ndarray | Tensor) -> Assessment:
+        """One video's features [T, C] -> its score and what it is made of, in score units."""
+        clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
+        if clips.ndim != 2 or not len(clips):
+            raise AqaError(f"features have shape {list(clips.shape)}, expected [clips, channels]")
+        if clips.shape[1] != self.channels:
+            raise AqaError(
+                f"features have shape {list(clips.shape)}, this model expects "
+                f"[clips, {self.channels}]"
+            )
+        if not bool(torch.isfinite(clips).all()):
+            raise AqaError("the features hold NaN or infinity")
+        was_training = self.training
+        self.eval()
+        weights, scores = (values.double().cpu().numpy() for values in self.weigh(clips))
+        self.train(was_training)
+        low, high = self.info.score_range
+        # Weights that add up exactly, whatever the rounding of the network's own softmax.
+        weights = weights / weights.sum()
+        scores = low + scores * (high - low)
+        return Assessment(float(weights @ scores), weights, scores, self.aligned)
+
+    def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Clips float32 [T, C] -> weights and scores [Q], scores in units of the score range."""
+        raise NotImplementedError
