@@ -38,7 +38,7 @@ table: setup
 
 # The models that come with the package, from the data: some minutes.
 train-shipped: setup
-	$(BIN)/python -m pipeline.ship $(DATA) $(FOLDS)
+	$(BIN)/python -m pipeline.training.ship $(DATA) $(FOLDS)
 
 bench: setup
 	$(BIN)/python tests/benchmarks/training_speed.py $(DATA)

@@ -33,7 +33,7 @@ def shared() -> Path:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CliResult]:
     """``cli("score", "x.mp4")`` runs a command in an empty working directory, ``tmp_path``."""
-    from pipeline.cli import app
+    from pipeline.cli.commands import app
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATASET_ROOT", raising=False)
@@ -50,7 +50,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CliRes
 @pytest.fixture
 def routine_video(tmp_path: Path) -> Callable[..., Path]:
     """``routine_video("a.mp4", elements=3)`` writes a real H.264 file of a drawn routine."""
-    from pipeline.drawn_routines import random_routine, write_video
+    from pipeline.demo.drawn import random_routine, write_video
 
     def make(name: str, elements: int = 3, seed: int = 0) -> Path:
         rng = np.random.default_rng(seed)

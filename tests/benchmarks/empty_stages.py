@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.ray_session import RayOptions, session
-from pipeline.stages import Row
+from pipeline.cluster.session import RayOptions, session
+from pipeline.extraction.stages.spec import Row
 
 
 def empty_rows(videos: int, rows: int, clips: int) -> Iterator[Row]:
     """Rows of ``videos`` videos of ``rows`` batches each, of ``clips`` clips; one decoder, one
-    worker. A job for ``pipeline.driver.driven``."""
+    worker. A job for ``pipeline.cluster.driver.driven``."""
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
-    from pipeline.graph import _set_up_data
+    from pipeline.extraction.runs.graph import _set_up_data
 
     with session(RayOptions()) as ray:
         _set_up_data()

@@ -22,14 +22,19 @@ from empty_stages import empty_rows
 from footage import write_footage
 
 from aqa.data.features import FeatureFolder
-from pipeline.console import Console
-from pipeline.driver import driven
-from pipeline.extract import feature_origin, make_spec
-from pipeline.extract_view import Meter
-from pipeline.inputs import Video
-from pipeline.ray_session import RayOptions
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor, decode_batches
-from pipeline.supervise import finished_videos
+from pipeline.cluster.driver import driven
+from pipeline.cluster.session import RayOptions
+from pipeline.extraction.job import feature_origin, make_spec
+from pipeline.extraction.runs.meter import Meter
+from pipeline.extraction.runs.supervise import finished_videos
+from pipeline.extraction.stages.spec import (
+    Assembly,
+    ExtractionSpec,
+    FeatureExtractor,
+    decode_batches,
+)
+from pipeline.footage.videos import Video
+from pipeline.workspace.console import Console
 
 # Cheaper than swin3d_mini: a clip takes the backbone about as long as the decoder.
 BACKBONE = {
@@ -122,7 +127,7 @@ class Ledger:
             self._last[process.pid] = times.user + times.system
             if process == me:
                 self._part[process.pid] = "command"
-            elif "pipeline.driver" in title:
+            elif "pipeline.cluster.driver" in title:
                 self._part[process.pid] = "driver"
             elif "FlatMap" in title or "MapWorker" in title:  # between its tasks it has no title
                 self._part[process.pid] = "decode" if "FlatMap" in title else "backbone"

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.drawn_routines import draw_element, random_routine, write_video
+from pipeline.demo.drawn import draw_element, random_routine, write_video
 
 COMMAND = Path(sys.executable).parent / "aqa-pipeline"
 AQA_YAML = "backbone: swin3d_mini\nweights: random\nprotocol: mini16x112\ndevice: cpu\n"

@@ -18,14 +18,14 @@ import pytest
 
 from aqa.storage.places import Place, RemotePath
 from aqa.storage.whole_files import read_json, write_json
-from pipeline import claim as claims
-from pipeline.claim import claim
 from pipeline.errors import UsageError
+from pipeline.extraction.folder import claims
+from pipeline.extraction.folder.claims import claim
 
 HOST = socket.gethostname()
 HOLD = """
 import sys
-from pipeline.claim import claim
+from pipeline.extraction.folder.claims import claim
 with claim(sys.argv[1], print):
     print("held", flush=True)
     sys.stdin.read()
@@ -34,7 +34,7 @@ with claim(sys.argv[1], print):
 COMPETE = """
 import os, sys, time
 from pathlib import Path
-from pipeline.claim import claim
+from pipeline.extraction.folder.claims import claim
 from pipeline.errors import UsageError
 folder, had = Path(sys.argv[1]), 0
 end = time.monotonic() + 1.5

@@ -15,9 +15,9 @@ import pytest
 from aqa import load_config, load_dataset
 from aqa.data.features import FeatureFolder
 from aqa.experiments.runs import plan, run
-from pipeline.inputs import Video
-from pipeline.local import extract_rows
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.videos import Video
 
 TOKEN = "a" * 32
 COMMAND = Path(sys.executable).parent / "aqa-pipeline"
@@ -112,7 +112,7 @@ def test_another_token_than_the_clusters(
 
 
 LOCAL = """
-from pipeline.ray_session import RayOptions, session
+from pipeline.cluster.session import RayOptions, session
 
 with session(RayOptions()) as ray:
     print("works", ray.get(ray.remote(lambda: 6 * 7).remote()))

@@ -10,7 +10,7 @@ from click.testing import Result as CliResult
 
 from aqa import load_config
 from aqa.config.experiment import HonestTraining, config_names
-from pipeline.config_template import COMMENTS, keys, template
+from pipeline.training.template import COMMENTS, keys, template
 
 OTHERS = (["training.recipe=paper"], ["model.kind=ridge"])
 

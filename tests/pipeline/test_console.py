@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.console import Console, LineTicker, clock, counted, two_digits
+from pipeline.workspace.console import Console, LineTicker, clock, counted, two_digits
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from click.testing import Result as CliResult
 
-from pipeline import demo
-from pipeline.drawn_routines import Routine, draw_element, random_routine, write_video
+from pipeline.demo import run as demo
+from pipeline.demo.drawn import Routine, draw_element, random_routine, write_video
 
 
 def test_score_is_the_mean_of_the_elements() -> None:

@@ -12,14 +12,14 @@ import psutil
 import pytest
 
 from extractors.errors import UnforeseenError
-from pipeline.driver import RayLostError, driven
+from pipeline.cluster.driver import RayLostError, driven
 from pipeline.errors import UsageError
-from pipeline.settings import load_settings
+from pipeline.workspace.settings import load_settings
 
 LIMIT_S = 60.0
 PARENT = """
 import os, psutil, time
-from pipeline.driver import driven
+from pipeline.cluster.driver import driven
 jobs = driven(map, time.sleep, [0, 300], limit_s=600)
 next(jobs)
 print(psutil.Process().children()[0].pid, flush=True)
@@ -29,7 +29,9 @@ next(jobs)
 
 def drivers() -> list[psutil.Process]:
     found = psutil.Process().children()
-    return [process for process in found if "pipeline.driver" in " ".join(process.cmdline())]
+    return [
+        process for process in found if "pipeline.cluster.driver" in " ".join(process.cmdline())
+    ]
 
 
 def test_items_come_in_order_and_the_process_ends() -> None:

@@ -13,10 +13,10 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa.data.features import FeatureFolder, FeatureOrigin
-from pipeline.extract import divide
-from pipeline.inputs import Video, source_stamp
-from pipeline.local import extract_rows
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.job import divide
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.videos import Video, source_stamp
 
 MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
 Cli = Callable[..., CliResult]

@@ -11,7 +11,7 @@ from click.testing import Result as CliResult
 
 from aqa.data.features import FeatureFolder
 from pipeline.errors import Failure
-from pipeline.failures import FILE_NAME, FailureLog
+from pipeline.extraction.folder.failures import FILE_NAME, FailureLog
 
 MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
 Cli = Callable[..., CliResult]
@@ -72,7 +72,7 @@ def test_dry_run_knows_what_is_complete_without_weights(
     import numpy as np
 
     from aqa.data.features import FeatureOrigin
-    from pipeline.inputs import source_stamp
+    from pipeline.footage.videos import source_stamp
 
     monkeypatch.setenv("AQA_WEIGHTS_DIR", str(tmp_path / "weights"))
     monkeypatch.setenv("AQA_WEIGHTS_URL", f"file://{tmp_path}/nowhere")

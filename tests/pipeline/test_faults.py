@@ -25,11 +25,11 @@ import psutil
 import pytest
 
 from aqa.data.features import FeatureFolder
-from pipeline.drawn_routines import random_routine, write_video
-from pipeline.extract import feature_origin
-from pipeline.inputs import Video, source_stamp
-from pipeline.local import extract_rows
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.demo.drawn import random_routine, write_video
+from pipeline.extraction.job import feature_origin
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.videos import Video, source_stamp
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="watches files with inotify"),
@@ -317,7 +317,7 @@ def test_a_ray_on_this_machine_that_dies_is_started_again(
     few = dict(list(expected.items())[:DRAWN])
     for name in expected.keys() - few:
         (tmp_path / f"in/{name}.mp4").unlink()
-    part = ("raylet", "gcs_server", "pipeline.driver")[number % 3]
+    part = ("raylet", "gcs_server", "pipeline.cluster.driver")[number % 3]
     run = Watched(tmp_path, dict(os.environ), "--decoders", "1", "--workers", "1")
     run.wait(lambda: run.done)
     run.wait_for_moment(f"own {part}", number, len(few) - 1)

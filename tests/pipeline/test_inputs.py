@@ -9,7 +9,7 @@ import pytest
 from aqa import AqaError
 from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
-from pipeline.inputs import Video, collect, raw_dataset, source_stamp
+from pipeline.footage.videos import Video, collect, raw_dataset, source_stamp
 
 
 def touch(*paths: Path) -> None:

@@ -18,11 +18,11 @@ from click.testing import Result as CliResult
 from aqa import AqaError
 from aqa.data.features import FeatureFolder, read_features
 from aqa.storage.places import RemotePath
-from pipeline.inputs import Video
-from pipeline.local import extract_rows
-from pipeline.remote import local_copy
-from pipeline.run_folder import LastExtraction, RunFolder
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.copies import local_copy
+from pipeline.footage.videos import Video
+from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 SMALL = (
     "--set", "training.epochs=2", "--set", "training.threads=1", "--calibration-folds", "0",
@@ -34,11 +34,11 @@ MINI = (
 COPY_AND_WAIT = """
 import sys
 from aqa.storage.places import as_place
-from pipeline.inputs import Video
-from pipeline.local import extract_rows
-from pipeline.remote import local_copy
-from pipeline.run_folder import LastExtraction, RunFolder
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.videos import Video
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.footage.copies import local_copy
+from pipeline.workspace.run_folder import LastExtraction, RunFolder
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
 with local_copy(as_place(sys.argv[1])) as path:
     print(path, flush=True)
     sys.stdin.read()

@@ -11,9 +11,9 @@ import numpy as np
 from click.testing import Result as CliResult
 
 from aqa.data.features import FeatureFolder
-from pipeline.inputs import Video
-from pipeline.local import extract_rows
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.videos import Video
 
 MINI = (
     "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.settings import data_root, load_settings
+from pipeline.workspace.settings import data_root, load_settings
 
 
 def test_no_file_gives_the_defaults(tmp_path: Path) -> None:

@@ -23,9 +23,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from aqa import load_config, load_dataset
 from aqa.experiments.runs import Run, plan, run
-from pipeline.console import Console
-from pipeline.ray_session import RayOptions
-from pipeline.spread import run_all
+from pipeline.cluster.session import RayOptions
+from pipeline.training.over_ray import run_all
+from pipeline.workspace.console import Console
 
 SameWeights = Callable[[Path, Path], int]
 COMMAND = Path(sys.executable).parent / "aqa-pipeline"
@@ -87,7 +87,7 @@ def went_on(folder: Path) -> bool:
     ("victim", "words"),
     [
         ("ray::_train", "its process died (WorkerCrashedError), it goes on again"),
-        ("pipeline.driver", "was ended by SIGKILL; the trainings go on again"),
+        ("pipeline.cluster.driver", "was ended by SIGKILL; the trainings go on again"),
     ],
 )
 def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
@@ -116,7 +116,7 @@ def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
     killer.join()
     assert words in capsys.readouterr().err
     # Without its driver a worker may still come to the end of its training.
-    assert went_on(tmp_path / "ray") or victim == "pipeline.driver"
+    assert went_on(tmp_path / "ray") or victim == "pipeline.cluster.driver"
     assert results == [run(task) for task in runs]  # finished: read back from the folder
     alone = [run(task) for task in two_folds(own_data, tmp_path / "alone")]
     assert [result.evaluation for result in results] == [result.evaluation for result in alone]

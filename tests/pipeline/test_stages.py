@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.inputs import Video
-from pipeline.local import extract_rows
-from pipeline.stages import (
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import (
     Assembly,
     ExtractionSpec,
     FeatureExtractor,
     Finished,
     decode_batches,
 )
+from pipeline.footage.videos import Video
 
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 

@@ -15,15 +15,16 @@ import ray
 from ray.exceptions import ActorDiedError, RayError
 from rich.console import Console as Console80
 
-from pipeline import ray_session, supervise
-from pipeline.console import Console
-from pipeline.driver import RayLostError
+from pipeline.cluster import session as ray_session
+from pipeline.cluster.driver import RayLostError
+from pipeline.cluster.session import STANDSTILL_S, RayOptions
 from pipeline.errors import UsageError
-from pipeline.extract_view import Meter
-from pipeline.graph import Width, choose_width
-from pipeline.inputs import Video
-from pipeline.ray_session import STANDSTILL_S, RayOptions
-from pipeline.stages import ExtractionSpec, Finished, Row
+from pipeline.extraction.runs import supervise
+from pipeline.extraction.runs.graph import Width, choose_width
+from pipeline.extraction.runs.meter import Meter
+from pipeline.extraction.stages.spec import ExtractionSpec, Finished, Row
+from pipeline.footage.videos import Video
+from pipeline.workspace.console import Console
 
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 VIDEOS = [Video(name, Path(f"{name}.mp4")) for name in "abc"]

@@ -24,12 +24,12 @@ import psutil
 import pytest
 
 from aqa.data.features import FeatureFolder
-from pipeline.claim import LOCK_NAME
-from pipeline.drawn_routines import random_routine, write_video
-from pipeline.extract import feature_origin
-from pipeline.inputs import Video, source_stamp
-from pipeline.local import extract_rows
-from pipeline.stages import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.demo.drawn import random_routine, write_video
+from pipeline.extraction.folder.claims import LOCK_NAME
+from pipeline.extraction.job import feature_origin
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.videos import Video, source_stamp
 
 COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", "--output", "out"]
 COMMAND += ["--videos", "in", "--backbone", "swin3d_mini", "--weights", "random"]

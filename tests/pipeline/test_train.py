@@ -13,7 +13,7 @@ from click.testing import Result as CliResult
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.data.features import FeatureOrigin
 from aqa.experiments.runs import plan, run
-from pipeline.run_folder import LastExtraction, RunFolder
+from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 Cli = Callable[..., CliResult]
 SMALL = (

@@ -9,7 +9,7 @@ import pytest
 
 from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
-from pipeline.inputs import collect
+from pipeline.footage.videos import collect
 
 
 def touch(*paths: Path) -> None:

@@ -1,0 +1,263 @@
+"""``aqa-pipeline extract``: its options, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from extractors.readers.progress import STALL_LIMIT_S
+from pipeline.cli.options import (
+    Backbone,
+    DataRoot,
+    Device,
+    Quiet,
+    RayAddress,
+    Version,
+    Weights,
+)
+from pipeline.errors import UsageError
+from pipeline.workspace.console import Console, counted
+from pipeline.workspace.settings import Settings, load_settings
+from pipeline.workspace.settings import data_root as find_data_root
+
+if TYPE_CHECKING:
+    from aqa.storage.places import Place
+    from pipeline.cluster.session import RayOptions
+    from pipeline.extraction.job import Outcome
+    from pipeline.extraction.stages.spec import ExtractionSpec
+    from pipeline.footage.videos import Video
+
+
+def extract(
+    dataset: Annotated[
+        str | None, typer.Option(help="A published data set's raw footage: logo, fisv or rg.")
+    ] = None,
+    data_root: DataRoot = None,
+    videos: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Your own footage: a file, a folder, or a list (.txt, .lst, .csv) of them, here "
+            "or at s3://...; may be given several times."
+        ),
+    ] = None,
+    more_videos: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="More paths after --videos.")
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(help="Feature folder, here or at s3://... Default: features/DATASET."),
+    ] = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="contiguous32, uniform48x16 or mini16x112; also contiguous32(fps=native). "
+            "Default: that of the data set; contiguous32 for --videos."
+        ),
+    ] = None,
+    reader: Annotated[
+        str,
+        typer.Option(
+            help="auto, pyav or decord. auto: pyav, which is at least as quick everywhere."
+        ),
+    ] = "auto",
+    salvage: Annotated[
+        bool,
+        typer.Option(
+            "--salvage",
+            help="Of a damaged video keep what comes before the damage; it is not a failure then.",
+        ),
+    ] = False,
+    stall_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a video that gives nothing is left.")
+    ] = STALL_LIMIT_S,
+    device: Device = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32 or bf16. Default: bf16 on a GPU, else float32.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Backbone workers. Default: one per GPU, or per core.")
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="GPUs of one worker; 0.5: two share one. Default: 1."),
+    ] = None,
+    decoders: Annotated[
+        int | None, typer.Option(min=1, help="Videos read at once. Default: one per core.")
+    ] = None,
+    ray_address: RayAddress = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Compute again what is there already.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Compute nothing: say what would be done.")
+    ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="With --dry-run: a CSV with id,score, to compare own videos with."),
+    ] = None,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """Footage to features: one .npy of clip features per video.
+
+    Decoding and the backbone run on Ray, on this machine or a cluster. A video
+    whose features are complete is not computed again, so the same command goes
+    on after an interruption. What cannot be read is named at the end and in the
+    folder's failures.jsonl; everything else is done.
+
+    Examples:
+
+      aqa-pipeline extract --dataset logo --data-root /data
+
+      aqa-pipeline extract --videos my_videos/ --backbone swin3d_t --weights random
+
+      aqa-pipeline extract --videos list.csv --output s3://bucket/features
+
+      aqa-pipeline extract --dataset rg --dry-run
+    """
+    from aqa.storage.places import as_place
+    from pipeline.extraction.job import DATASET_PROTOCOLS, make_spec
+    from pipeline.footage.videos import collect, raw_dataset
+
+    settings, console = load_settings(), Console(quiet)
+    paths = [*(videos or []), *(more_videos or [])]
+    if (dataset is None) == (not paths):
+        raise UsageError("give either --dataset logo|fisv|rg or --videos PATH ...")
+    if dataset is not None and dataset not in DATASET_PROTOCOLS:
+        raise UsageError(f"--dataset {dataset}: expected {', '.join(DATASET_PROTOCOLS)}")
+    if labels is not None and not (dry_run and paths):
+        raise UsageError("--labels goes with --dry-run and --videos")
+    root = find_data_root(data_root, settings) if dataset else None
+    if dataset:
+        found, failures = raw_dataset(dataset, root, settings.raw.get(dataset)), []
+    else:
+        found, failures = collect(paths)
+    options = _ray_options(settings, ray_address, workers, decoders, gpus_per_worker)
+    spec = make_spec(
+        architecture=backbone or settings.backbone,
+        weights=weights or settings.weights,
+        protocol=protocol or settings.protocol or DATASET_PROTOCOLS.get(dataset or ""),
+        device="cpu" if dry_run else _device(device or settings.device, options),
+        precision=precision or settings.precision,
+        reader=reader,
+        salvage=salvage,
+        stall_limit_s=stall_limit,
+    )
+    folder = as_place(output) if output else settings.features / (dataset or "videos")
+    if dry_run:
+        sources = dataset, root, labels
+        return _show_plan(found, failures, spec, folder, sources, overwrite, console)
+    if not found:
+        console.failures(failures)
+        return 1
+    outcome = _run(found, failures, spec, folder, options, overwrite, console)
+    _remember(outcome, dataset, root, folder, settings)
+    console.failures(outcome.failures)
+    if outcome.summary:
+        console.note(outcome.summary)
+    console.result(
+        f"{len(outcome.written)} extracted, {len(outcome.skipped)} complete before, "
+        f"{len(outcome.failures)} failed: {folder}"
+    )
+    return 1 if outcome.failures else 0
+
+
+def _ray_options(
+    settings: Settings,
+    address: str | None,
+    workers: int | None,
+    decoders: int | None,
+    gpus_per_worker: float | None,
+) -> RayOptions:
+    from pipeline.cluster.session import RayOptions
+
+    share = gpus_per_worker or settings.gpus_per_worker
+    if share > 1 and share != int(share):
+        raise UsageError(f"--gpus-per-worker {share:g}: a part of one GPU, or a whole number")
+    return RayOptions(
+        address=address,
+        workers=workers or settings.workers,
+        decoders=decoders or settings.decoders,
+        gpus_per_worker=share,
+        object_store_bytes=int(settings.object_store_gib * 2**30),
+        standstill_s=settings.standstill_s,
+    )
+
+
+def _device(name: str, options: RayOptions) -> str:
+    from pipeline.extraction.job import choose_cluster_device, choose_device
+
+    return choose_cluster_device(name, options) if options.address else choose_device(name)
+
+
+def _show_plan(
+    found: list[Video],
+    failures: list[Any],
+    spec: ExtractionSpec,
+    folder: Place,
+    labelled: tuple[str | None, Path | None, Path | None],
+    overwrite: bool,
+    console: Console,
+) -> int:
+    from aqa import AqaError
+    from aqa.data.features import FeatureFolder
+    from pipeline.extraction.dry_run import label_gaps, show_plan
+    from pipeline.extraction.job import divide, planned_origin, refuse_other_origin
+
+    dataset, root, labels = labelled
+    origin = planned_origin(spec)
+    features = FeatureFolder(folder)
+    refuse_other_origin(features, origin, overwrite, [video.id for video in found])
+    overwriting = features.overwriting() or "all of it" if overwrite else None
+    division = divide(found, features, origin, overwriting)
+    division.failures.extend(failures)
+    try:
+        gaps = label_gaps(found, dataset, root, folder, labels)
+    except AqaError as error:
+        if labels is not None:
+            raise
+        console.note(f"labels: {error}")
+        gaps = None
+    show_plan(division, gaps, console)
+    return 1 if division.failures else 0
+
+
+def _run(
+    found: list[Video],
+    failures: list[Any],
+    spec: ExtractionSpec,
+    folder: Place,
+    options: RayOptions,
+    overwrite: bool,
+    console: Console,
+) -> Outcome:
+    from pipeline.extraction.job import extract as run
+    from pipeline.workspace.run_folder import require_writable
+
+    if isinstance(folder, Path):
+        require_writable(folder)
+    name = spec.architecture if isinstance(spec.architecture, str) else "own swin3d"
+    console.note(
+        f"{counted(len(found), 'video')} to {folder}: {name}, weights {spec.weights}, protocol "
+        f"{spec.protocol}, {spec.precision} on {spec.device}"
+    )
+    return run(
+        found, spec, folder, console, ray_options=options, overwrite=overwrite, missing=failures
+    )
+
+
+def _remember(
+    outcome: Outcome, dataset: str | None, root: Path | None, folder: Place, settings: Settings
+) -> None:
+    """What ``train`` takes when it is not told anything else."""
+    from pipeline.workspace.run_folder import LastExtraction, RunFolder, now
+
+    if outcome.written or outcome.skipped:
+        kept = str(folder.resolve()) if isinstance(folder, Path) else folder.address_to_keep
+        RunFolder(settings.runs).remember(
+            LastExtraction(dataset, kept, str(root.resolve()) if root else None, now())
+        )

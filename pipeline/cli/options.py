@@ -1,0 +1,96 @@
+"""What the commands share: options, one-line errors, reading of option values."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aqa.errors import AqaError
+from extractors.errors import ExtractorError
+from pipeline import __version__
+from pipeline.errors import UsageError
+from pipeline.workspace.console import Console
+from pipeline.workspace.settings import Settings
+
+INTERRUPTED = 130
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aqa-pipeline {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option(help="Where the data sets lie. Default: data_root of aqa.yaml, or $DATASET_ROOT."),
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda. auto: cuda where there is a GPU.")
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        help="swin3d_t, swin3d_s, swin3d_b, swin3d_mini, or timm:NAME (an image model). Default: "
+        "that of aqa.yaml, or swin3d_b; to score, the checkpoint's."
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        help="A weights name (kinetics600-22k, KINETICS400_V1, ...), a file, or random. Default: "
+        "those of aqa.yaml, or kinetics600-22k; to score, the checkpoint's."
+    ),
+]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
+]
+
+
+def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+    """A user's mistake becomes one line and status 2; an interruption says how to go on."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            status = command(*args, **kwargs)
+        except (UsageError, AqaError, ExtractorError) as error:
+            Console().error(" ".join(str(error).split()))
+            raise typer.Exit(2) from None
+        except OSError as error:
+            # A disk that fills up or goes away is no bug of ours; anything without a file may be.
+            if error.filename is None:
+                raise
+            Console().error(f"{error.filename}: {error.strerror}")
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            Console().error("interrupted; what was finished is kept, the rest starts again")
+            raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(status or 0)
+
+    return run
+
+
+def chosen_device(option: str | None, settings: Settings) -> str:
+    from pipeline.extraction.job import choose_device
+
+    return choose_device(option or settings.device)
+
+
+def integers(option: str, text: str) -> list[int]:
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} {text}: expected whole numbers with commas, as 0,1,2") from None
+    if len(set(numbers)) < len(numbers):
+        raise UsageError(f"{option} {text}: the same number twice")
+    return numbers

@@ -1,0 +1,238 @@
+"""Which videos a command works on, and the id under which each one's features are kept.
+
+The id of a file named on the command line or in a list is its name without the extension; the id of
+a file found in a folder is its path below that folder, also without the extension.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from aqa.errors import AqaError
+from aqa.storage.places import Info, Place, RemotePath, as_place, look
+from extractors.readers.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from pipeline.errors import Failure, UsageError
+from pipeline.footage.lists import Entry, is_list, read_list
+
+# Raw footage below the data root; where it lies elsewhere, `raw:` in aqa.yaml says so.
+RAW_FOLDERS = {
+    "logo": ("LOGO/Video_result", "Video_result"),
+    "fisv": ("fis-v/videos", "GDLT_data/fis-v/videos"),
+    "rg": ("RG/videos", "GDLT_data/RG/videos"),
+}
+
+
+@dataclass(frozen=True)
+class Video:
+    """One routine: a video file or a folder of frames, on this machine or another file system."""
+
+    id: str
+    path: Place
+
+    @classmethod
+    def at(cls, video_id: str, place: str) -> Video:
+        """The inverse of ``place``."""
+        return cls(video_id, as_place(place))
+
+    @property
+    def place(self) -> str:
+        """Its path for a worker, whose working directory is not ours; of a remote one with
+        everything that opens it, credentials included. ``str(video.path)`` is for people."""
+        path = self.path
+        return path.address if isinstance(path, RemotePath) else str(path.absolute())
+
+
+def collect(
+    paths: Sequence[str | Place], suffixes: frozenset[str] = VIDEO_SUFFIXES
+) -> tuple[list[Video], list[Failure]]:
+    """Videos under ``paths``: files, folders of videos or frames, lists of such, URIs of them.
+
+    They are sorted within a folder. A path that is missing, a folder that holds nothing of use and
+    a list that cannot be read is a Failure; the others go on. Raises UsageError where two inputs
+    would get the same id.
+    """
+    videos: list[Video] = []
+    entries, failures = _entries([as_place(path) for path in paths])
+    kinds = _kinds([entry.path for entry in entries])
+    for entry, kind in zip(entries, kinds, strict=True):
+        found, problem = _at_entry(entry, kind, suffixes)
+        videos += found
+        if problem:
+            failures.append(Failure(str(entry.path), f"{entry.where}{entry.path}: {problem}"))
+    _refuse_same_ids(videos)
+    return videos, failures
+
+
+def _entries(paths: Sequence[Place]) -> tuple[list[Entry], list[Failure]]:
+    """The paths with every list replaced by what it names, and the lists that cannot be read."""
+    entries: list[Entry] = []
+    failures: list[Failure] = []
+    for path in paths:
+        if not is_list(path):
+            entries.append(Entry(path))
+            continue
+        try:
+            listed, problems = read_list(path)
+        except AqaError as error:
+            listed, problems = [], [Failure(str(path), str(error))]
+        entries += listed
+        failures += problems
+    return entries, failures
+
+
+def _kinds(paths: Sequence[Place]) -> list[str | None]:
+    """``file``, ``folder`` or None of each; remote ones are asked for together."""
+    remote = [path for path in paths if isinstance(path, RemotePath)]
+    infos = iter(look(remote))
+
+    def kind(path: Place) -> str | None:
+        if isinstance(path, RemotePath):
+            info = next(infos)
+            return info.kind if info else None
+        with suppress(PermissionError):
+            return "folder" if path.is_dir() else "file" if path.exists() else None
+        return None
+
+    return [kind(path) for path in paths]
+
+
+def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple[list[Video], str]:
+    """The videos at one entry, and what is wrong with it."""
+    if kind is None:
+        return [], "no such file or folder"
+    if kind == "file":
+        if entry.where and is_list(entry.path):
+            return [], "a list inside a list"
+        return [Video(entry.id or entry.path.stem, entry.path)], ""
+    try:
+        found = list(_in_folder(entry.path, suffixes))
+    except PermissionError as error:
+        return [], f"{error.filename} cannot be read ({error.strerror})"
+    if not found:
+        return [], "no video and no frames in this folder"
+    if entry.id is None:
+        return found, ""
+    if len(found) > 1:
+        return [], f"id {entry.id!r} for a folder of {len(found)} videos"
+    return [replace(found[0], id=entry.id)], ""
+
+
+def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> list[Video]:
+    """The raw footage of a published data set, below ``data_root``.
+
+    LOGO: ``LOGO/Video_result/<game>/<n>/00000.jpg ...`` gives the id ``<game>_<n>``; Fis-V and RG:
+    one video file per routine. Raises UsageError that says which folders were looked at.
+    """
+    folders = [data_root / override] if override else [data_root / f for f in RAW_FOLDERS[dataset]]
+    folder = next((candidate for candidate in folders if candidate.is_dir()), None)
+    if folder is None:
+        looked = " or ".join(str(candidate) for candidate in folders)
+        raise UsageError(f"no raw {dataset} footage: looked for {looked}; set raw: in aqa.yaml")
+    if dataset == "logo":
+        videos = [
+            Video(f"{game.name}_{number.name}", number)
+            for game in _folders(folder)
+            for number in sorted(_folders(game), key=_natural)
+        ]
+    else:
+        videos = list(_in_folder(folder, VIDEO_SUFFIXES))
+    if not videos:
+        raise UsageError(f"{folder}: no raw {dataset} footage in this folder")
+    _refuse_same_ids(videos)
+    return videos
+
+
+def source_stamp(path: Place) -> dict[str, Any]:
+    """What tells that a source changed: its size in bytes and its latest change."""
+    if isinstance(path, RemotePath):
+        info = path.info()
+        infos = frames_in(path) if info and info.kind == "folder" else [info] if info else []
+        where, stats = str(path), [(info.size, info.mtime_ns) for info in infos]
+        if not stats:
+            raise AqaError(f"{path}: no such file, and no frames in a folder of this name")
+    else:
+        files = [path]
+        if path.is_dir():
+            files = [entry for entry in os.scandir(path) if _suffix(entry.name) in IMAGE_SUFFIXES]
+        found = [file.stat() for file in files]
+        where, stats = str(path.absolute()), [(stat.st_size, stat.st_mtime_ns) for stat in found]
+    return {
+        "path": where,
+        "size": sum(size for size, _ in stats),
+        "mtime_ns": max((mtime_ns for _, mtime_ns in stats), default=0),
+    }
+
+
+def frames_in(folder: RemotePath) -> list[Info]:
+    """The images of a folder of frames, not those of folders in it."""
+    files = folder.files(recursive=False)
+    return [info for info in files if _suffix(info.path.name) in IMAGE_SUFFIXES]
+
+
+def _in_folder(folder: Place, suffixes: frozenset[str]) -> Iterator[Video]:
+    for below, names in _walk(folder):
+        here = folder / below.as_posix()
+        videos = sorted(
+            (name for name in names if _suffix(name) in suffixes and not name.startswith(".")),
+            key=lambda name: _natural(Path(name)),
+        )
+        for name in videos:
+            yield Video((below / name).with_suffix("").as_posix(), here / name)
+        if not videos and any(_suffix(name) in IMAGE_SUFFIXES for name in names):
+            at_top = below == PurePosixPath()
+            yield Video(folder.absolute().name if at_top else below.as_posix(), here)
+
+
+def _walk(folder: Place) -> Iterator[tuple[PurePosixPath, list[str]]]:
+    """Every folder that is not hidden, as its path below ``folder``, with its files' names."""
+    if isinstance(folder, RemotePath):
+        names = defaultdict(list)
+        for info in folder.files():
+            below = PurePosixPath(info.path.key).relative_to(folder.key)
+            names[below.parent].append(below.name)
+        shown = [here for here in names if not any(part[0] == "." for part in here.parts)]
+        yield from ((here, names[here]) for here in sorted(shown, key=lambda here: here.parts))
+        return
+    seen: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=_raise):
+        real = os.path.realpath(place)
+        if real in seen:  # a link to a folder above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield PurePosixPath(Path(place).relative_to(folder).as_posix()), files
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _refuse_same_ids(videos: Sequence[Video]) -> None:
+    seen: dict[str, Place] = {}
+    for video in videos:
+        if video.id in seen:
+            raise UsageError(
+                f"{seen[video.id]} and {video.path} would both be saved as {video.id!r}: "
+                "rename one, or extract them to different --output folders"
+            )
+        seen[video.id] = video.path
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted((p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."), key=_natural)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _natural(path: Path) -> tuple[int, int, str]:
+    """Numbers in order of value, before words in order of letters."""
+    return (0, int(path.stem), path.name) if path.stem.isdecimal() else (1, 0, path.name)
