@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from aqa.checkpoints.shipped import SUFFIX, read_compact, shipped_models
-from aqa.config.experiment import ModelConfig
-from aqa.data.features import FeatureOrigin
+from aqa.data import FeatureOrigin
 from aqa.errors import AqaError
-from aqa.models.base import ModelInfo, ScoringModel
-from aqa.models.build import build_model
-from aqa.storage.whole_files import write_atomically
+from aqa.models import ModelInfo, ScoringModel, build_model, parse_section
+from aqa.storage import write_atomically
 
 _FORMAT = "aqa-checkpoint"
 _FORMAT_VERSION = 1
@@ -50,7 +48,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Sco
         content = _read_checkpoint(path)
         state = content.get("state")
     try:
-        config = TypeAdapter(ModelConfig).validate_python(content["model"])
+        config = parse_section(content["model"])
         with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away
             model = build_model(config, content["channels"], _info(content["info"], path))
         model.load_state_dict(state)
@@ -106,12 +104,14 @@ def read_tensor_file(path: Path) -> dict[str, Any]:
 
 
 def _info(content: dict[str, Any], path: Path) -> ModelInfo:
-    known = {field.name for field in fields(ModelInfo)}
-    if set(content) != known:
-        raise AqaError(f"{path}: unknown or missing entries {sorted(known ^ set(content))}")
-    origin = content["origin"]
+    """What an older version did not write yet takes its default."""
+    surplus = set(content) - {field.name for field in fields(ModelInfo)}
+    if surplus:
+        raise AqaError(f"{path}: unknown entries {', '.join(sorted(surplus))}")
     content = dict(content)
-    content["origin"] = FeatureOrigin.from_dict(origin, str(path)) if origin else None
+    if origin := content.get("origin"):
+        content["origin"] = FeatureOrigin.from_dict(origin, str(path))
     for name in ("all_scores", "score_range", "clip_counts", "history"):
-        content[name] = tuple(content[name]) if content[name] is not None else None
+        if content.get(name) is not None:
+            content[name] = tuple(content[name])
     return ModelInfo(**content)

@@ -9,11 +9,8 @@ import torch
 from torch import Tensor
 
 from aqa.checkpoints.checkpoint import read_tensor_file
-from aqa.config.experiment import PublishedModelConfig
 from aqa.errors import AqaError, listing
-from aqa.models.base import ModelInfo
-from aqa.models.published.decoder import sinusoids
-from aqa.models.published.model import PublishedModel
+from aqa.models import ModelInfo, PublishedModel, PublishedModelConfig, sinusoids
 
 
 def from_reference(

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from aqa.errors import AqaError
-from aqa.models.clips.model import ClipModel
-from aqa.storage.whole_files import write_atomically
+from aqa.models import ScoringModel
+from aqa.storage import write_atomically
 
 FOLDER = Path(__file__).resolve().parent
 SUFFIX = ".safetensors"
@@ -48,7 +48,7 @@ def shipped_models() -> dict[str, ShippedModel]:
     return dict(sorted(found.items()))
 
 
-def save_compact(model: ClipModel, path: Path) -> None:
+def save_compact(model: ScoringModel, path: Path) -> None:
     """Write float16 weights; the same model gives the same bytes."""
     state = {
         name: tensor.half() if tensor.is_floating_point() else tensor

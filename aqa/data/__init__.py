@@ -1,0 +1,37 @@
+"""Data sets: which there are, their labels, their feature files, and both joined."""
+
+import lazy_loader
+
+from aqa.data.config import DatasetConfig, FeaturesConfig
+from aqa.data.dataset import AqaDataset, Example, load_dataset, read_labels
+from aqa.data.datasets.own import read_table
+from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data.kind import DatasetKind, RawLayout, Wanted
+from aqa.data.labels import Label, Labels
+from aqa.data.matching import Matching, match_ids
+from aqa.data.register import DATASETS, register
+
+# It needs torch.
+__getattr__, _, _heavy = lazy_loader.attach(__name__, submod_attrs={"videos": ["Videos"]})
+__all__ = [
+    "DATASETS",
+    "AqaDataset",
+    "DatasetConfig",
+    "DatasetKind",
+    "Example",
+    "FeatureFolder",
+    "FeatureOrigin",
+    "FeaturesConfig",
+    "Label",
+    "Labels",
+    "Matching",
+    "RawLayout",
+    "Videos",
+    "Wanted",
+    "load_dataset",
+    "match_ids",
+    "read_features",
+    "read_labels",
+    "read_table",
+    "register",
+]

@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
+from typing import Protocol
 
-from aqa.config.experiment import DEFAULT_RANGES, DatasetConfig, ExperimentConfig
+from aqa.data.config import DatasetConfig, FeaturesConfig
 from aqa.data.features import FeatureFolder, FeatureOrigin
-from aqa.data.labels import (
-    Label,
-    Labels,
-    find_layout,
-    find_logo,
-    join_scores,
-    read_csv_labels,
-    read_logo_labels,
-    read_text_labels,
-)
+from aqa.data.kind import Wanted
+from aqa.data.labels import Label, Labels, join_scores
+from aqa.data.matching import Matching, match_ids
 from aqa.errors import AqaError, listing
-from aqa.storage.places import Place, as_place
+from aqa.storage import Place, as_place
+
+
+class DataConfig(Protocol):
+    """What of an experiment's config says which data."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dataset(self) -> DatasetConfig: ...
+
+    @property
+    def features(self) -> FeaturesConfig | None: ...
 
 
 @dataclass(frozen=True)
@@ -28,12 +35,10 @@ class Example:
     id: str
     score: float  # in score units
     features_path: Place
-    joint: tuple[float, ...] = ()  # all the scores that are learned together
+    all_scores: tuple[float, ...] = ()  # in the order of the data set's; empty: score alone
 
-    @property
-    def scores(self) -> tuple[float, ...]:
-        """In the order of the data set's ``all_scores``."""
-        return self.joint or (self.score,)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "all_scores", self.all_scores or (self.score,))
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,10 @@ class AqaDataset:
     test: tuple[Example, ...]
     origin: FeatureOrigin | None = None
     notes: tuple[str, ...] = ()  # lines for the user
-    jointly: tuple[str, ...] = ()
+    all_scores: tuple[str, ...] = ()  # names, learned together; empty: score_name alone
 
-    @property
-    def all_scores(self) -> tuple[str, ...]:
-        """The names of the scores that are learned together; at the least ``score_name``."""
-        return self.jointly or (self.score_name,)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "all_scores", self.all_scores or (self.score_name,))
 
     def split(self, name: str) -> tuple[Example, ...]:
         if name not in ("train", "test"):
@@ -65,7 +68,7 @@ class AqaDataset:
 
 
 def load_dataset(
-    config: ExperimentConfig,
+    config: DataConfig,
     data_root: str | Path | None = None,
     *,
     features: str | Place | None = None,
@@ -84,13 +87,17 @@ def load_dataset(
     for path in (features_folder, labels_path):
         if path is not None and not path.exists():
             raise AqaError(f"{path}: no such file or folder")
-    features_folder, found = _locate(dataset, root, features_folder, labels_path)
+    wanted = Wanted(root, dataset.apparatus, features_folder, labels_path)
+    features_folder, labels_path = dataset.known.find(wanted)
+    found = read_labels(dataset, labels_path)
     folder = FeatureFolder(features_folder)
     there = set(folder.ids())
-    train, test = ([_normal(label, there) for label in part] for part in (found.train, found.test))
-    given_range = dataset.score_range or DEFAULT_RANGES.get(dataset.kind)
-    _check(folder, there, train + test, given_range, found.source)
+    matching = match_ids([label.video_id for label in (*found.train, *found.test)], there)
+    train, test = (_named(part, matching) for part in (found.train, found.test))
+    given_range = dataset.score_range or dataset.known.score_range
+    _check(folder, matching, train + test, given_range, found.source)
     origin, notes = _origin(config, folder)
+    notes += matching.notes
     unused = there - {label.video_id for label in train + test}
     if unused:
         notes.append(f"{len(unused)} feature files in {folder.folder} have no label and are unused")
@@ -99,9 +106,9 @@ def load_dataset(
 
     def examples(part: list[Label]) -> tuple[Example, ...]:
         return tuple(
-            Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id), joint)
+            Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id), scores)
             for label in part
-            for joint in [tuple(float(score or 0.0) for score in label.joint)]
+            for scores in [tuple(float(score or 0.0) for score in label.all_scores)]
         )
 
     return AqaDataset(
@@ -112,37 +119,27 @@ def load_dataset(
         test=examples(test),
         origin=origin,
         notes=tuple(notes),
-        jointly=dataset.jointly,
+        all_scores=dataset.all_scores,
     )
+
+
+def read_labels(dataset: DatasetConfig, labels: Path) -> Labels:
+    """The labels at a path, of the score that is asked for and of those learned with it."""
+    names = dataset.all_scores or (dataset.score_name,)
+    read = [dataset.known.read(labels, name, dataset.apparatus) for name in names]
+    return join_scores(read, names.index(dataset.score_name)) if dataset.all_scores else read[0]
 
 
 def _below(root: Path, path: Path | None) -> Path | None:
     return None if path is None else root / path.expanduser()
 
 
-def _locate(
-    dataset: DatasetConfig, root: Path, features: Place | None, labels: Path | None
-) -> tuple[Place, Labels]:
-    if dataset.kind == "csv":
-        if features is None or labels is None:
-            raise AqaError("own data needs a labels file (id,score[,split]) and a features folder")
-        return features, read_csv_labels(labels)
-    if dataset.kind == "logo":
-        features, folder = find_logo(root, features, labels)
-        return features, read_logo_labels(folder)
-    features, folder = find_layout(dataset.kind, dataset.apparatus, root, features, labels)
-    names = dataset.jointly or (dataset.score_name,)
-    read = [read_text_labels(dataset.kind, name, dataset.apparatus, folder) for name in names]
-    return features, join_scores(read, names.index(dataset.score_name))
-
-
-def _normal(label: Label, there: set[str]) -> Label:
-    """An id may be written as the path of a video or of a feature file: reduce it to the id."""
-    written = PurePath(label.video_id)
-    for candidate in (label.video_id, written.with_suffix("").as_posix(), written.stem):
-        if candidate in there:
-            return replace(label, video_id=candidate)
-    return label
+def _named(labels: list[Label], matching: Matching) -> list[Label]:
+    """Labels under the ids of their feature files; as written where there is none."""
+    return [
+        replace(label, video_id=matching.ids.get(label.video_id, label.video_id))
+        for label in labels
+    ]
 
 
 def _range_of(labels: list[Label]) -> tuple[float, float]:
@@ -152,7 +149,7 @@ def _range_of(labels: list[Label]) -> tuple[float, float]:
 
 def _check(
     folder: FeatureFolder,
-    there: set[str],
+    matching: Matching,
     labels: list[Label],
     score_range: tuple[float, float] | None,
     source: Path,
@@ -162,17 +159,20 @@ def _check(
     low, high = score_range or (float("-inf"), float("inf"))
     twice = [name for name, count in Counter(la.video_id for la in labels).items() if count > 1]
     unlabelled = [label.video_id for label in labels if label.score is None]
-    missing = [label.video_id for label in labels if label.video_id not in there]
+    known, several = set(matching.ids.values()), matching.several
+    missing = [la.video_id for la in labels if la.video_id not in known | several.keys()]
+    doubtful = [f"{name} ({' or '.join(others)})" for name, others in several.items()]
     outside = [
         f"{label.video_id} ({score:g})"
         for label in labels
-        for score in label.joint or (label.score,)
+        for score in label.all_scores or (label.score,)
         if score is not None and not low <= score <= high
     ]
     problems = [
         f"{len(items)} {'video' if len(items) == 1 else 'videos'} {what}: {listing(items)}"
         for what, items in (
             (f"without a feature file in {folder.folder}", list(dict.fromkeys(missing))),
+            ("that two would match: rename them, or write the ids", doubtful),
             ("without a score", unlabelled),
             ("given twice", twice),
             (f"with a score outside {low:g} to {high:g}", outside),
@@ -183,9 +183,7 @@ def _check(
         raise AqaError(f"{source}: {'; '.join(problems)}")
 
 
-def _origin(
-    config: ExperimentConfig, folder: FeatureFolder
-) -> tuple[FeatureOrigin | None, list[str]]:
+def _origin(config: DataConfig, folder: FeatureFolder) -> tuple[FeatureOrigin | None, list[str]]:
     origin = folder.origin()
     if origin is not None:
         return origin, []

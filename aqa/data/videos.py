@@ -24,15 +24,15 @@ class Videos:
         features: Sequence[np.ndarray],
         targets: Sequence[float],
         device: torch.device,
-        joint_targets: Sequence[Sequence[float]] | None = None,
+        all_targets: Sequence[Sequence[float]] | None = None,
     ) -> None:
         lengths = torch.tensor([len(video) for video in features])
         self.clips = torch.from_numpy(np.concatenate(list(features))).to(device)
         self.lengths = lengths.to(device)
         self.starts = (lengths.cumsum(0) - lengths).to(device)
         self.targets = torch.tensor(targets, dtype=torch.float32, device=device)
-        joint = [[target] for target in targets] if joint_targets is None else joint_targets
-        self.joint_targets = torch.tensor(joint, dtype=torch.float32, device=device)
+        rows = [[target] for target in targets] if all_targets is None else all_targets
+        self.all_targets = torch.tensor(rows, dtype=torch.float32, device=device)
         self.clip_counts = (int(lengths.min()), int(lengths.max()))
 
     @classmethod
@@ -62,8 +62,8 @@ class Videos:
         if not low < high:
             raise AqaError(f"all scores are {low:g}: nothing can be learned from them")
         targets = [(e.score - low) / (high - low) for e in examples]
-        joint = [[(score - low) / (high - low) for score in e.scores] for e in examples]
-        return cls(features, targets, device, joint)
+        rows = [[(score - low) / (high - low) for score in e.all_scores] for e in examples]
+        return cls(features, targets, device, rows)
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -81,20 +81,20 @@ class Videos:
         """Mean and standard deviation [C] over all clips."""
         return self.clips.mean(0), self.clips.std(0, correction=0)
 
-    def each(self) -> list[Tensor]:
+    def per_video(self) -> list[Tensor]:
         """The clips [T, C] of every video."""
         return list(self.clips.split(self.lengths.tolist()))
 
-    def replaced(self, clips: Sequence[Tensor]) -> Videos:
+    def with_clips(self, clips: Sequence[Tensor]) -> Videos:
         """The same videos with other channels per clip: one tensor [T, d] a video."""
         other = copy.copy(self)
         other.clips = torch.cat(list(clips))
         return other
 
-    def alone(self) -> Videos:
+    def with_one_score(self) -> Videos:
         """The same videos with nothing to learn but the one score."""
         other = copy.copy(self)
-        other.joint_targets = self.targets.unsqueeze(1)
+        other.all_targets = self.targets.unsqueeze(1)
         return other
 
     def batch(self, indices: Tensor, stride: int = 1) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,40 @@
+"""Several trainings of one experiment: folds and seeds, and how well what they give agrees with
+the judges."""
+
+from aqa.experiments.evaluation import Evaluation, evaluate, evaluate_each
+from aqa.experiments.runs import (
+    METRICS,
+    WHOLE,
+    Run,
+    RunResult,
+    Table,
+    attach_calibration,
+    figures,
+    finished_result,
+    on_score,
+    per_video,
+    plan,
+    run,
+    save_results,
+    summarise,
+)
+
+__all__ = [
+    "METRICS",
+    "WHOLE",
+    "Evaluation",
+    "Run",
+    "RunResult",
+    "Table",
+    "attach_calibration",
+    "evaluate",
+    "evaluate_each",
+    "figures",
+    "finished_result",
+    "on_score",
+    "per_video",
+    "plan",
+    "run",
+    "save_results",
+    "summarise",
+]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from aqa.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from aqa.config.experiment import ExperimentConfig
+from aqa.config import ExperimentConfig
 from aqa.data.dataset import AqaDataset, Example
 from aqa.errors import AqaError, listing
 from aqa.experiments.evaluation import Evaluation, bootstrap_interval, evaluate
@@ -184,7 +184,7 @@ def on_score(results: Sequence[RunResult], score: str, dataset: AqaDataset) -> l
     """The same trained models, evaluated on one of the scores that they learned together; their
     held-out videos are training videos of ``dataset``."""
     place = dataset.all_scores.index(score)
-    by_id = {e.id: replace(e, score=e.scores[place]) for e in dataset.train}
+    by_id = {e.id: replace(e, score=e.all_scores[place]) for e in dataset.train}
     return [
         replace(
             result,
@@ -204,7 +204,7 @@ def attach_calibration(
     not seen (``results`` of a cross-validation on ``dataset.train``), for each of its scores."""
     model = load_checkpoint(checkpoint)
     calibrations = {}
-    for name in model.info.scores:
+    for name in model.info.all_scores:
         of_score = results
         if name != model.info.score_name:
             of_score = on_score(results, name, dataset)

@@ -1,0 +1,44 @@
+"""Models: which kinds there are, what all of them give, and how sure they are."""
+
+import lazy_loader
+
+from aqa.models.baselines import KernelRidgeConfig, MeanConfig, RidgeConfig
+from aqa.models.clips import ClipModelConfig
+from aqa.models.kind import ModelKind
+from aqa.models.published import PublishedModelConfig
+from aqa.models.register import MODELS, build_model, parse_section, register
+
+# They need torch, or scipy.
+__getattr__, _, _heavy = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "base": ["Assessment", "LossWeights", "ModelInfo", "ModelOutput", "ScoringModel"],
+        "calibration": ["FEWEST", "Calibration", "calibrate"],
+        "parts": ["check_precision", "products_in"],
+        "published": ["PublishedModel", "sinusoids"],
+    },
+)
+__all__ = [
+    "FEWEST",
+    "MODELS",
+    "Assessment",
+    "Calibration",
+    "ClipModelConfig",
+    "KernelRidgeConfig",
+    "LossWeights",
+    "MeanConfig",
+    "ModelInfo",
+    "ModelKind",
+    "ModelOutput",
+    "PublishedModel",
+    "PublishedModelConfig",
+    "RidgeConfig",
+    "ScoringModel",
+    "build_model",
+    "calibrate",
+    "check_precision",
+    "parse_section",
+    "products_in",
+    "register",
+    "sinusoids",
+]

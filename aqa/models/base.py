@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from aqa.data.features import FeatureOrigin
+from aqa.data import FeatureOrigin, Videos
 from aqa.errors import AqaError
 from aqa.models.calibration import Calibration
+from aqa.models.parts.losses import ScoreWeights
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ModelInfo:
     """What a checkpoint says about its model, all of it plain data."""
 
     score_name: str = "score"
-    all_scores: tuple[str, ...] = ()  # learned together; empty: score_name alone
+    all_scores: tuple[str, ...] = ()  # in the order of its outputs; empty: score_name alone
     score_range: tuple[float, float] = (0.0, 1.0)
     dataset: str | None = None
     origin: FeatureOrigin | None = None
@@ -59,14 +61,23 @@ class ModelInfo:
     version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "all_scores", self.all_scores or (self.score_name,))
+
+
+class LossWeights(ScoreWeights, Protocol):
+    """How much each loss of a training counts."""
+
     @property
-    def scores(self) -> tuple[str, ...]:
-        """What the model gives, in the order of its outputs; score_name is one of them."""
-        return self.all_scores or (self.score_name,)
+    def attention_loss(self) -> float: ...
 
 
-class ScoringModel(nn.Module):
-    """What the rest of the project knows of a model: what it is, and how it assesses a video."""
+class ScoringModel(nn.Module, ABC):
+    """What the rest of the project knows of a model: what it is, and how it assesses a video.
+
+    Training calls ``remember`` and ``prepare`` once, then ``training_losses`` for every batch;
+    scoring calls ``assess``, which calls ``weigh``.
+    """
 
     aligned = True  # weight and score q belong to clip q of the video, not to a query
 
@@ -132,6 +143,20 @@ class ScoringModel(nn.Module):
         scores = low + scores * (high - low)
         return Assessment(float(weights @ scores), weights, scores, self.aligned)
 
+    @abstractmethod
     def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Clips float32 [T, C] -> weights and scores [Q], scores in units of the score range."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def prepare(self, videos: Videos) -> Videos:
+        """Solve what has a closed form on the training videos -> what the steps see of them."""
+
+    @abstractmethod
+    def training_losses(
+        self, inputs: Tensor, lengths: Tensor, targets: Tensor, loss_weights: LossWeights
+    ) -> dict[str, Tensor]:
+        """Named losses of a batch, whose sum is minimised; empty where nothing is left to learn.
+
+        Inputs [B, T, d] of the prepared videos, clips per video int [B], targets [B, S] in units of
+        the score range.
+        """

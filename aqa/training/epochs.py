@@ -10,12 +10,10 @@ from importlib import metadata
 import torch
 from torch import Tensor
 
-from aqa.config.experiment import ExperimentConfig
-from aqa.data.dataset import AqaDataset
-from aqa.data.videos import Videos
+from aqa.config import ExperimentConfig
+from aqa.data import AqaDataset, Videos
 from aqa.errors import AqaError
-from aqa.models.base import ModelInfo, ScoringModel
-from aqa.models.build import build_model
+from aqa.models import MODELS, ModelInfo, ScoringModel, build_model
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def start(
     videos = Videos.load(dataset.train, dataset.score_range, device)
     info = ModelInfo(
         score_name=dataset.score_name,
-        all_scores=dataset.all_scores if config.model.kind == "clips" else (),
+        all_scores=dataset.all_scores if MODELS.get(config.model.kind).learns_all_scores else (),
         score_range=dataset.score_range,
         dataset=dataset.name,
         origin=dataset.origin,
@@ -55,7 +53,7 @@ def start(
         version=_version(),
     )
     model = build_model(config.model, videos.channels, info).to(device)
-    model.remember(videos.each())
+    model.remember(videos.per_video())
     return model, videos
 
 

@@ -10,10 +10,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from aqa.config.experiment import ExperimentConfig, HonestTraining
-from aqa.data.dataset import AqaDataset
-from aqa.models.base import ScoringModel
-from aqa.models.parts.precision import check_precision, products_in
+from aqa.config import ExperimentConfig, HonestTraining
+from aqa.data import AqaDataset
+from aqa.models import ScoringModel, check_precision, products_in
 from aqa.training.epochs import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.training.snapshot import Snapshot
 
@@ -52,7 +51,7 @@ def train_honest(
             batch, lengths = inputs.batch(indices, stride)
             if recipe.input_noise:
                 batch = batch + recipe.input_noise * torch.randn_like(batch)
-            targets = inputs.joint_targets[indices]
+            targets = inputs.all_targets[indices]
             with products_in(recipe.precision, device):
                 losses = model.training_losses(batch, lengths, targets, recipe)
             optimizer.zero_grad()

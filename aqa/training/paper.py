@@ -11,20 +11,30 @@ import time
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from aqa import metrics
-from aqa.config.experiment import ExperimentConfig, PaperTraining
-from aqa.data.dataset import AqaDataset
-from aqa.data.videos import Videos
+from aqa.config import ExperimentConfig, PaperTraining
+from aqa.data import AqaDataset, Videos
 from aqa.errors import AqaError
-from aqa.models.parts.losses import paper_losses
-from aqa.models.parts.precision import check_precision, products_in
-from aqa.models.published.model import PublishedModel
+from aqa.models import ModelOutput, PublishedModel, check_precision, products_in
 from aqa.training.epochs import EpochReport, OnEpoch, mean_losses, shuffled_batches, start
 from aqa.training.snapshot import Snapshot
 
 CHOSEN_ON = "chosen on the evaluation split"
+
+
+def paper_losses(output: ModelOutput, targets: Tensor, config: PaperTraining) -> dict[str, Tensor]:
+    """Squared error of the prediction, with the configured noise on it, and the attention loss,
+    summed over the batch as published. Targets [B] are label / range."""
+    prediction = output.score
+    if config.prediction_noise:
+        prediction = prediction + config.prediction_noise * torch.randn_like(prediction)
+    return {
+        "score": F.mse_loss(prediction, targets),
+        "attention": config.attention_loss * output.attention_loss,
+    }
 
 
 def paper_rate(recipe: PaperTraining, step: int) -> float:

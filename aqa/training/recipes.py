@@ -13,18 +13,18 @@ from pathlib import Path
 
 import torch
 
-from aqa.config.experiment import ExperimentConfig
-from aqa.data.dataset import AqaDataset
+from aqa.config import ExperimentConfig
+from aqa.data import AqaDataset
 from aqa.errors import AqaError
-from aqa.models.base import ScoringModel
-from aqa.storage.places import Place, RemotePath
+from aqa.models import ScoringModel
+from aqa.storage import Place, RemotePath
 from aqa.training.epochs import EpochReport, OnEpoch
-from aqa.training.fit import fit_baseline
+from aqa.training.fit import train_fit
 from aqa.training.honest import train_honest
 from aqa.training.paper import train_paper
 from aqa.training.snapshot import Snapshot
 
-_RECIPES = {"honest": train_honest, "paper": train_paper, "fit": fit_baseline}
+_RECIPES = {"honest": train_honest, "paper": train_paper, "fit": train_fit}
 
 
 def train(
@@ -63,7 +63,7 @@ def fingerprint(config: ExperimentConfig, dataset: AqaDataset, seed: int) -> str
         "origin": dataset.origin.to_dict() if dataset.origin else None,
         "range": dataset.score_range,
         "videos": [
-            [(e.id, e.score, e.joint, _file_state(e.features_path)) for e in part]
+            [(e.id, e.score, e.all_scores, _file_state(e.features_path)) for e in part]
             for part in (dataset.train, dataset.test)
         ],
     }

@@ -4,37 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from aqa.data.labels import (
-    Labels,
-    find_layout,
-    find_logo,
-    read_csv_labels,
-    read_logo_labels,
-    read_text_labels,
-)
+from aqa.data import DATASETS, DatasetConfig, Labels, Wanted, match_ids, read_labels, read_table
+from aqa.storage import Place
 from pipeline.extraction.job import Division
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console, counted
 
-APPARATUS = ("Ball", "Clubs", "Hoop", "Ribbon")
-
 
 @dataclass(frozen=True)
 class LabelGaps:
-    """``unlabelled``: videos without a label; ``absent``: labels without a video."""
+    """``unlabelled``: videos without a label; ``absent``: labels without a video; ``notes``: what
+    was joined by more than the exact id."""
 
     unlabelled: list[str]
     absent: list[str]
     source: str
+    notes: list[str]
 
 
 def label_gaps(
     videos: Sequence[Video],
     dataset: str | None,
     data_root: Path | None,
-    output: Path,
+    output: Place,
     labels: Path | None,
 ) -> LabelGaps | None:
     """Videos against the labels of a published data set, or of a CSV; None where there are none.
@@ -43,14 +37,13 @@ def label_gaps(
     """
     if dataset is None and labels is None:
         return None
-    read = _read(dataset, data_root, output, labels)
+    read = [read_table(labels)] if labels else _read(str(dataset), data_root, output)
     ids = {video.id for video in videos}
-    labelled = {
-        _matching(label.video_id, ids) for part in read for label in (*part.train, *part.test)
-    }
-    return LabelGaps(
-        sorted(ids - labelled), sorted(labelled - ids), ", ".join({str(p.source) for p in read})
-    )
+    written = [label.video_id for part in read for label in (*part.train, *part.test)]
+    matching = match_ids(written, ids)
+    labelled = {matching.ids.get(name, name) for name in written}
+    source = ", ".join(dict.fromkeys(str(part.source) for part in read))
+    return LabelGaps(sorted(ids - labelled), sorted(labelled - ids), source, matching.notes)
 
 
 def show_plan(division: Division, gaps: LabelGaps | None, console: Console) -> None:
@@ -64,6 +57,8 @@ def show_plan(division: Division, gaps: LabelGaps | None, console: Console) -> N
     if gaps is not None:
         for name in gaps.unlabelled:
             console.result(f"no label: {name}")
+        for line in gaps.notes:
+            console.note(line)
         for name in gaps.absent:
             console.result(f"label without a video: {name}")
     counts = (
@@ -79,24 +74,11 @@ def show_plan(division: Division, gaps: LabelGaps | None, console: Console) -> N
     console.result(counts)
 
 
-def _read(
-    dataset: str | None, data_root: Path | None, output: Path, labels: Path | None
-) -> list[Labels]:
-    if labels is not None:
-        return [read_csv_labels(labels)]
-    if dataset == "logo":
-        return [read_logo_labels(find_logo(data_root, output)[1])]
-    kinds = APPARATUS if dataset == "rg" else (None,)
-    score = "total" if dataset == "rg" else "pcs"
-    found = []
-    for apparatus in kinds:
-        folder = find_layout(dataset, apparatus, data_root, output)[1]
-        found.append(read_text_labels(dataset, score, apparatus, folder))
-    return found
-
-
-def _matching(label: str, ids: set[str]) -> str:
-    """A label may be written as a path: the id that it stands for, where there is one."""
-    written = PurePath(label)
-    candidates = (label, written.with_suffix("").as_posix(), written.stem)
-    return next((name for name in candidates if name in ids), label)
+def _read(dataset: str, data_root: Path | None, output: Place) -> list[Labels]:
+    """The labels of a data set's usual score, of each apparatus where it has several."""
+    kind = DATASETS.get(dataset)
+    read = []
+    for apparatus in kind.apparatus or (None,):
+        _, folder = kind.find(Wanted(data_root or Path(), apparatus, output))
+        read.append(read_labels(DatasetConfig(kind=dataset, apparatus=apparatus), folder))
+    return read

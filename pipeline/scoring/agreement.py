@@ -21,7 +21,7 @@ from aqa import (
     load_config,
     load_dataset,
 )
-from aqa.config.experiment import DEFAULT_SCORES
+from aqa.data import DATASETS
 from aqa.experiments.evaluation import evaluate_each
 from aqa.experiments.runs import METRICS, figures, per_video, save_results
 from aqa.storage.places import Place
@@ -33,7 +33,7 @@ from pipeline.workspace.console import Console, counted
 ANY_RANGE = "dataset.score_range=[-1.0e+12, 1.0e+12]"
 ENSEMBLE = "ensemble"
 # What a model of somebody's own scores calls them where it was not told a name.
-UNNAMED = DEFAULT_SCORES["csv"]
+UNNAMED = DATASETS.get("csv").usual_score
 
 
 @dataclass(frozen=True)
@@ -184,15 +184,15 @@ def _on_score(
     wanted, given = labelled.score, model.info.score_name
     if wanted in (None, given):
         return model
-    if wanted in model.info.scores:
-        learned = " and ".join(model.info.scores)
+    if wanted in model.info.all_scores:
+        learned = " and ".join(model.info.all_scores)
         console.note(f"{path}: learned {learned}, evaluated as {wanted}, as {labelled.name} is")
         return model.for_score(wanted)
     if given == UNNAMED:
         console.warn(f"{path} does not say what its scores are; those of {labelled.name}: {wanted}")
         return model
     raise UsageError(
-        f"{path} scores {' and '.join(model.info.scores)}, the labels of {labelled.name} are "
+        f"{path} scores {' and '.join(model.info.all_scores)}, the labels of {labelled.name} are "
         f"{wanted}: give a checkpoint of {wanted}, or labels of {given}"
     )
 

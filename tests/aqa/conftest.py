@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from aqa.config.experiment import ExperimentConfig, parse_config
+from aqa.config import ExperimentConfig, parse_config
 from aqa.data.features import FeatureFolder, FeatureOrigin
 
 CHANNELS = 12

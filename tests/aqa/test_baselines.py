@@ -5,9 +5,9 @@ from sklearn.kernel_ridge import KernelRidge
 
 from aqa import AqaError, evaluate, load_checkpoint, load_config, load_dataset, train
 from aqa.checkpoints.checkpoint import save_checkpoint
-from aqa.config.experiment import parse_config
+from aqa.config import parse_config
 from aqa.experiments.runs import make_folds
-from aqa.models.baselines import pool
+from aqa.models.parts import segment_means as pool
 
 KINDS = ["mean", "ridge", "kernel-ridge"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from aqa import AqaError, evaluate, load_checkpoint, train
 from aqa.checkpoints.checkpoint import save_checkpoint
-from aqa.config.experiment import parse_config
+from aqa.config import parse_config
 from aqa.experiments.runs import attach_calibration, plan, run
 from aqa.models.calibration import calibrate, conformal_quantile
 
@@ -70,10 +70,10 @@ def test_a_model_of_one_score_is_calibrated_for_that_one(small_config, small_dat
         [replace(e, joint=(1.0, e.score)) for e in part]
         for part in (small_dataset.train, small_dataset.test)
     ]
-    joint = replace(small_dataset, jointly=("other", "score")).with_split(*both)
+    joint = replace(small_dataset, all_scores=("other", "score")).with_split(*both)
     config = parse_config({"dataset": small_config().dataset, "model": {"kind": "ridge"}})
     model = train(config, joint)
-    assert model.info.scores == ("score",)
+    assert model.info.all_scores == ("score",)
     path = save_checkpoint(model, tmp_path / "model.pt")
     results = [run(task) for task in plan(config, joint, tmp_path, folds=2)]
     assert list(attach_calibration(path, results, joint)) == ["score"]

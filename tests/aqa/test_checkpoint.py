@@ -8,9 +8,8 @@ import torch
 import aqa
 from aqa import AqaError
 from aqa.checkpoints.checkpoint import check_origin, load_checkpoint, save_checkpoint
-from aqa.config.experiment import ClipModelConfig
+from aqa.models import ClipModelConfig, build_model
 from aqa.models.base import ModelInfo
-from aqa.models.build import build_model
 
 
 @pytest.fixture

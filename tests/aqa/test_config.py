@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from aqa import AqaError
-from aqa.config.experiment import (
+from aqa.config import (
     ExperimentConfig,
     config_folder,
     config_names,
@@ -83,12 +83,19 @@ FISV = {"dataset": {"kind": "fisv"}}
             "width 10 is no multiple of its 4 heads",
         ),
         (FISV | {"model": {"contexts": [4]}}, "4 is even"),
-        (FISV | {"dataset": {"kind": "fisv", "jointly": ["tes"]}}, "lacks the score pcs"),
-        (FISV | {"model": {"kind": "ridge"}, "training": {"recipe": "honest"}}, "recipe fit"),
+        (FISV | {"dataset": {"kind": "fisv", "all_scores": ["tes"]}}, "lacks the score pcs"),
+        (
+            FISV | {"model": {"kind": "ridge"}, "training": {"recipe": "honest"}},
+            "honest does not train model.kind ridge",
+        ),
         ({}, "dataset: missing"),
-        ({"dataset": {"kind": "fisw"}}, "dataset.kind: .*'fisv'"),
-        ({"dataset": {"kind": "fisv", "score": "xyz"}}, "'xyz': fisv has tes, pcs"),
-        ({"dataset": {"kind": "rg"}}, "apparatus must be given"),
+        (
+            {"dataset": {"kind": "fisw"}},
+            "dataset.kind: unknown data set 'fisw': there are logo, fisv",
+        ),
+        (FISV | {"model": {"kind": "clip"}}, "model: unknown model.kind 'clip': there are clips"),
+        ({"dataset": {"kind": "fisv", "score": "xyz"}}, "'xyz': fisv has pcs, tes"),
+        ({"dataset": {"kind": "rg"}}, "apparatus missing: rg has Ball, Clubs"),
         ({"dataset": {"kind": "csv", "score_range": [3, 3]}}, "expected .lowest, highest."),
     ],
 )
@@ -129,6 +136,11 @@ def test_a_config_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         config.training.epochs = 3
     assert isinstance(config, ExperimentConfig)
+
+
+def test_the_name_that_scores_learned_together_had_is_still_read() -> None:
+    content = {"dataset": {"kind": "fisv", "jointly": ["tes", "pcs"]}}
+    assert parse_config(content).dataset.all_scores == ("tes", "pcs")
 
 
 def test_sizes_fit_the_data_set_unless_given() -> None:

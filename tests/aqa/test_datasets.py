@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from aqa import AqaError
-from aqa.config.experiment import load_config, parse_config
+from aqa.config import load_config, parse_config
 from aqa.data.dataset import load_dataset
 from aqa.data.features import FeatureFolder
 
@@ -85,10 +85,10 @@ def test_the_other_scores_of_rg(tmp_path, score, value):
 
 
 def test_the_real_labels_of_rg_are_read_whole(shared, tmp_path):
-    from aqa.data.labels import read_text_labels
+    from aqa.data.datasets.rg import RG
 
     for apparatus in ("Ball", "Clubs", "Hoop", "Ribbon"):
-        labels = read_text_labels("rg", "total", apparatus, shared / "data/rg")
+        labels = RG.read(shared / "data/rg", "total", apparatus)
         assert (len(labels.train), len(labels.test)) == (200, 50)
         assert all(0 <= label.score <= 25 for label in labels.train + labels.test)
 
@@ -175,7 +175,9 @@ def test_own_data(tmp_path):
         ("id,score,split\na,1,val\n", "line 2: split 'val'"),
         ("id,score\n", "no labelled videos"),
         ("id,score\na,1\nb,\n", "1 video without a score: b"),
-        ("id,score\na,1\na.mp4,2\n", "1 video given twice: a"),
+        ("id,score\na,1\na,2\n", "1 video given twice: a"),
+        ("id,score\na,1\na.mp4,2\n", r"1 video that two would match: .*: a.mp4 \(a\)"),
+        ("id,score\na.v2,1\nb,2\n", "1 video without a feature file in .*: a.v2"),
         ("id,score\n../z,1\n", "without a feature file"),
     ],
 )
@@ -211,9 +213,9 @@ def test_scores_that_are_learned_together(tmp_path):
     pcs, tes = (load_dataset(load_config(name), tmp_path) for name in ("fisv-pcs", "fisv-tes"))
     assert pcs.all_scores == tes.all_scores == ("tes", "pcs")
     for one, other in zip(pcs.train, tes.train, strict=True):
-        assert one.scores == other.scores == (other.score, one.score)
-    alone = load_dataset(load_config("fisv-pcs", ["dataset.jointly=[]"]), tmp_path)
-    assert alone.all_scores == ("pcs",) and alone.train[0].scores == (alone.train[0].score,)
+        assert one.all_scores == other.all_scores == (other.score, one.score)
+    alone = load_dataset(load_config("fisv-pcs", ["dataset.all_scores=[]"]), tmp_path)
+    assert alone.all_scores == ("pcs",) and alone.train[0].all_scores == (alone.train[0].score,)
     (tmp_path / "train.txt").write_text("1 99 29.36 1\n")  # the other score is checked, too
     with pytest.raises(AqaError, match=r"outside 0 to 43: 1 \(99\)"):
         load_dataset(load_config("fisv-pcs"), tmp_path)
@@ -228,8 +230,8 @@ def test_the_real_fisv_labels(shared):
 
 
 def test_a_spreadsheet_with_decimal_commas(tmp_path) -> None:
-    from aqa.data.labels import read_csv_labels
+    from aqa.data import read_table
 
     (tmp_path / "scores.csv").write_text("id;score;split\na;12,5;train\nb;13;test\n")
-    labels = read_csv_labels(tmp_path / "scores.csv")
+    labels = read_table(tmp_path / "scores.csv")
     assert [label.score for label in labels.train + labels.test] == [12.5, 13.0]

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from aqa import AqaError
-from aqa.config.experiment import ClipModelConfig, HonestTraining, PublishedModelConfig
+from aqa.config import HonestTraining
 from aqa.data.videos import Videos
+from aqa.models import ClipModelConfig, PublishedModelConfig, build_model
 from aqa.models.base import ModelInfo
-from aqa.models.build import build_model
 from aqa.models.published.decoder import Gram, attention_consistency, sinusoids
 from aqa.models.published.model import PublishedModel
 
@@ -264,4 +264,4 @@ def test_the_published_model_learns_the_score_that_it_is_trained_for():
     both = [[0.9, 0.1], [0.8, 0.3], [0.7, 0.2], [0.6, 0.5]]
     videos = Videos(known, [second for _, second in both], torch.device("cpu"), both)
     model = PublishedModel(PublishedModelConfig(query_count=3, width=8, heads=2), 8)
-    assert torch.equal(model.prepare(videos).joint_targets, videos.targets[:, None])
+    assert torch.equal(model.prepare(videos).all_targets, videos.targets[:, None])

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from aqa import AqaError
-from aqa.config.experiment import PublishedModelConfig
 from aqa.experiments.evaluation import evaluate
+from aqa.models import PublishedModelConfig
 from aqa.models.parts.precision import check_precision, products_in
 from aqa.models.published.attention import DropoutAttention
 from aqa.models.published.model import PublishedModel

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from aqa.config.experiment import ClipModelConfig
 from aqa.data.videos import Videos
+from aqa.models import ClipModelConfig
 from aqa.models.clips.kernel import VideoKernel
 from aqa.models.clips.projection import ClipProjection, motion
 

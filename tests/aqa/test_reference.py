@@ -7,7 +7,7 @@ from torch import nn
 
 import aqa
 from aqa import AqaError
-from aqa.config.experiment import PaperTraining
+from aqa.config import PaperTraining
 from aqa.models.published.attention import Attention
 from aqa.training.paper import paper_optimizer, paper_rate, paper_step
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aqa import AqaError
-from aqa.config.experiment import load_config, parse_config
+from aqa.config import load_config, parse_config
 from aqa.data.dataset import AqaDataset, Example, load_dataset
 from aqa.data.videos import Videos
 from aqa.experiments.evaluation import bootstrap_interval, evaluate

@@ -118,7 +118,7 @@ def main() -> None:
     milliseconds: list[float] = []
     for name, (_, held_out) in make_folds(dataset.train, options.folds).items():
         videos = [read_features(example.features_path) for example in held_out]
-        true = np.array([example.scores for example in held_out])
+        true = np.array([example.all_scores for example in held_out])
         weights, of_fold = [], {}
         for checkpoint in sorted(options.runs.glob(f"fold-{name}/seed-*/model.pt")):
             model = load_checkpoint(checkpoint)

@@ -184,7 +184,7 @@ def agreement(task: Run) -> np.ndarray:
     assert isinstance(model, ClipModel)
     examples = task.dataset.test
     parts = [parts_of(model, read_features(example.features_path)) for example in examples]
-    true = np.array([example.scores for example in examples])
+    true = np.array([example.all_scores for example in examples])
     titles = (WHOLE, "networks alone")
     chosen = [variants(model)[title] for title in titles]
     whole, networks = (torch.stack([of(part) for part in parts]).numpy() for of in chosen)

@@ -24,8 +24,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from aqa import AqaError, ExperimentConfig, load_config, load_dataset
-from aqa.config.experiment import PublishedModelConfig
 from aqa.data.dataset import AqaDataset
+from aqa.models import PublishedModelConfig
 from aqa.models.parts.precision import check_precision, products_in
 from aqa.models.published.decoder import sinusoids
 from aqa.training.epochs import shuffled_batches, start

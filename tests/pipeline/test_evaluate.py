@@ -22,7 +22,7 @@ SMALL = [
 SMALL_PAPER = [
     "training.recipe=paper", "training.epochs=2", "training.threads=1", "model.width=16",
     "model.feedforward=16", "model.head_widths=[16, 8]", "model.query_count=6",
-    "model.clip_count=6", "dataset.jointly=[]",
+    "model.clip_count=6", "dataset.all_scores=[]",
 ]  # fmt: skip
 TEST_VIDEOS = 12
 

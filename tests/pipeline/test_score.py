@@ -13,11 +13,10 @@ import torch
 from click.testing import Result as CliResult
 
 from aqa import load_checkpoint, save_checkpoint
-from aqa.config.experiment import ClipModelConfig, PublishedModelConfig
 from aqa.data.features import FeatureFolder, FeatureOrigin
 from aqa.data.videos import Videos
+from aqa.models import ClipModelConfig, PublishedModelConfig, build_model
 from aqa.models.base import ModelInfo
-from aqa.models.build import build_model
 from aqa.models.calibration import Calibration
 from extractors import build_backbone
 from pipeline.scoring.scorer import clip_times

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aqa.config.experiment import ClipModelConfig
-from aqa.models.parts.dropout import Dropout
+from aqa.models.clips.config import ClipModelConfig
+from aqa.models.parts import Dropout
 
 
 class MemberLinear(nn.Module):

@@ -13,14 +13,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from aqa.config.experiment import ClipModelConfig, HonestTraining
-from aqa.data.videos import Videos
+from aqa.data import Videos
 from aqa.errors import AqaError
-from aqa.models.base import ModelInfo, ModelOutput, ScoringModel
+from aqa.models.base import LossWeights, ModelInfo, ModelOutput, ScoringModel
+from aqa.models.clips.config import ClipModelConfig
 from aqa.models.clips.ensemble import ClipEnsemble
 from aqa.models.clips.kernel import VideoKernel
 from aqa.models.clips.projection import ClipProjection
-from aqa.models.parts.losses import agreement_losses
+from aqa.models.parts import agreement_losses
 
 # Name, the descriptor that it sees, and whether all of this has one scale. The plain mean of
 # regressions that each see one thing does better than one regression that sees all of it.
@@ -39,7 +39,7 @@ class ClipModel(ScoringModel):
         self, config: ClipModelConfig, channels: int, info: ModelInfo | None = None
     ) -> None:
         super().__init__(config, channels, info)
-        scores, known = len(self.info.scores), self.info.training_videos or 0
+        scores, known = len(self.info.all_scores), self.info.training_videos or 0
         self.register_buffer("target_mean", torch.zeros(scores))
         self.register_buffer("target_std", torch.ones(scores))
         self.projection = ClipProjection(config, channels)
@@ -60,7 +60,7 @@ class ClipModel(ScoringModel):
     @property
     def selected(self) -> int:
         """Which of the scores that it learned this model gives."""
-        return self.info.scores.index(self.info.score_name)
+        return self.info.all_scores.index(self.info.score_name)
 
     def forward(
         self, features: Tensor, queries: None = None, lengths: Tensor | None = None
@@ -113,8 +113,8 @@ class ClipModel(ScoringModel):
 
     def for_score(self, name: str) -> ClipModel:
         """The same model, giving another of the scores that it learned."""
-        if name not in self.info.scores:
-            raise AqaError(f"score {name!r}: this model has {', '.join(self.info.scores)}")
+        if name not in self.info.all_scores:
+            raise AqaError(f"score {name!r}: this model has {', '.join(self.info.all_scores)}")
         other = copy.copy(self)
         other.info = replace(self.info, score_name=name)
         return other
@@ -126,19 +126,19 @@ class ClipModel(ScoringModel):
     @torch.no_grad()
     def prepare(self, videos: Videos) -> Videos:
         """Solve what has a closed form; the networks' inputs of the training videos."""
-        targets = videos.joint_targets
+        targets = videos.all_targets
         self.target_mean.copy_(targets.mean(0))
         self.target_std.copy_(targets.std(0, correction=0).clamp_min(1e-6))
         standard = (targets - self.target_mean) / self.target_std
         self.projection.fit(videos)
-        seen = [self.projection(clips) for clips in videos.each()]
+        seen = [self.projection(clips) for clips in videos.per_video()]
         for name, kernel in self.kernels.items():
             descriptor = KERNELS[name][0]
             kernel.fit(torch.stack([found[descriptor] for _, found in seen]), standard)
-        return videos.replaced([inputs for inputs, _ in seen])
+        return videos.with_clips([inputs for inputs, _ in seen])
 
     def training_losses(
-        self, inputs: Tensor, lengths: Tensor, targets: Tensor, recipe: HonestTraining
+        self, inputs: Tensor, lengths: Tensor, targets: Tensor, loss_weights: LossWeights
     ) -> dict[str, Tensor]:
         """Every member, on its own: its video score and its weighted clip scores against the
         targets [B, S]. Summed over members, whose weights are apart."""
@@ -148,7 +148,7 @@ class ClipModel(ScoringModel):
         video, weights, clips, _ = self.ensemble(inputs, _mask(lengths, inputs.shape[1]))
         losses: dict[str, Tensor] = {}
         for part, predicted in (("video", video), ("clips", (weights * clips).sum(2))):
-            for name, loss in agreement_losses(predicted, targets, recipe).items():
+            for name, loss in agreement_losses(predicted, targets, loss_weights).items():
                 losses[f"{part} {name}"] = loss.mean(-1).sum()
         return losses
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from aqa.config.experiment import ClipModelConfig
-from aqa.data.videos import Videos
-from aqa.models.baselines import pool
+from aqa.data import Videos
+from aqa.models.clips.config import ClipModelConfig
+from aqa.models.parts import segment_means
 
 _SEGMENTS = 4
 # Principal directions of a video: the means of its segments, how much it moves, and how the
@@ -58,7 +58,7 @@ class ClipProjection(nn.Module):
         self.mean.copy_(mean)
         # A channel that never varies in training must not blow up elsewhere.
         self.std.copy_(std.clamp_min(1e-4 * std.mean().clamp_min(1e-6)))
-        standard = [self._standard(clips) for clips in videos.each()]
+        standard = [self._standard(clips) for clips in videos.per_video()]
         values, vectors = _principal(torch.cat(standard))
         self.basis.copy_(vectors[:, : self.basis.shape[1]])
         self.appearance_scale.copy_(_half_whitening(values[: self.appearance]))
@@ -81,7 +81,7 @@ class ClipProjection(nn.Module):
             dim=1,
         )
         descriptors = (
-            pool(turned, _SEGMENTS),
+            segment_means(turned, _SEGMENTS),
             moved.mean(0),
             _log_covariance(turned[:, : self.variation], self.shrinkage),
         )

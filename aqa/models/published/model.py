@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from aqa.config.experiment import HonestTraining, PublishedModelConfig
-from aqa.data.videos import Videos
+from aqa.data import Videos
 from aqa.errors import AqaError
-from aqa.models.base import ModelInfo, ModelOutput, ScoringModel
-from aqa.models.parts.losses import agreement_losses
+from aqa.models.base import LossWeights, ModelInfo, ModelOutput, ScoringModel
+from aqa.models.parts import agreement_losses
+from aqa.models.published.config import PublishedModelConfig
 from aqa.models.published.decoder import (
     Decoder,
     DecoderShape,
@@ -112,17 +112,17 @@ class PublishedModel(ScoringModel):
         self.set_feature_statistics(*videos.statistics())
         self.head.score[-1].bias.fill_(videos.targets.mean())
         self.target_std = float(videos.targets.std(correction=0).clamp_min(1e-6))
-        return videos.alone()
+        return videos.with_one_score()
 
     def training_losses(
-        self, features: Tensor, lengths: Tensor, targets: Tensor, recipe: HonestTraining
+        self, features: Tensor, lengths: Tensor, targets: Tensor, loss_weights: LossWeights
     ) -> dict[str, Tensor]:
         """Losses of a batch against its targets [B, 1]."""
         output = self(features, lengths=lengths)
         scores = (output.score / self.target_std, targets[:, 0] / self.target_std)
-        losses = agreement_losses(*(values[None, :, None] for values in scores), recipe)
+        losses = agreement_losses(*(values[None, :, None] for values in scores), loss_weights)
         losses = {name: loss.squeeze() for name, loss in losses.items()}
-        losses["attention"] = recipe.attention_loss * output.attention_loss / len(targets)
+        losses["attention"] = loss_weights.attention_loss * output.attention_loss / len(targets)
         return losses
 
     def fit_clips(self, clips: Tensor, start: int | None = None) -> Tensor:

@@ -1,0 +1,7 @@
+"""The built-in data sets, a file each."""
+
+from aqa.data.datasets import fisv, logo, own, rg
+
+BUILT_IN = (logo.LOGO, fisv.FISV, rg.RG, own.OWN)
+
+__all__ = ["BUILT_IN"]

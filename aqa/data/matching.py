@@ -1,0 +1,79 @@
+"""Which feature file a label is of. A label is never joined to a video that it may not mean."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from aqa.errors import listing
+
+# Endings that a label may carry and an id not: of footage, and of feature files.
+# fmt: off
+KNOWN_ENDINGS = frozenset({
+    ".npy", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
+    ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
+})
+# fmt: on
+
+
+@dataclass
+class Matching:
+    """``ids``: written -> the id that is meant. ``several``: written -> ids that it may mean, or
+    other labels that may mean the same; these are joined to none."""
+
+    ids: dict[str, str] = field(default_factory=dict)
+    several: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What was matched by more than the exact id."""
+        shortened = [
+            f"{written} -> {name}" for written, name in self.ids.items() if written != name
+        ]
+        if not shortened:
+            return []
+        labels = "1 label" if len(shortened) == 1 else f"{len(shortened)} labels"
+        return [f"{labels} matched without folder or ending: {listing(shortened, 3)}"]
+
+
+def match_ids(written: Iterable[str], there: Collection[str]) -> Matching:
+    """The exact id first; else without a known ending; else without folders, where only one id that
+    is there fits and only one label fits it.
+
+    ``final.mp4`` means ``final``, ``final.v2`` does not: ``.v2`` is no ending. ``/data/b/c.mov``
+    means ``b/c`` or ``c``, whichever is there; where both are, it is joined to neither.
+    """
+    there = set(there)
+    matching = Matching()
+    wanted_by: dict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(written):
+        if name in there:
+            matching.ids[name] = name
+            continue
+        fits = _fitting(name, there)
+        if len(fits) > 1:
+            matching.several[name] = fits
+        elif fits:
+            wanted_by[fits[0]].append(name)
+    for video_id, names in wanted_by.items():
+        rivals = [*names, video_id] if video_id in matching.ids else names
+        if len(rivals) == 1:
+            matching.ids[names[0]] = video_id
+        else:
+            matching.several |= {
+                name: [other for other in rivals if other != name] for name in names
+            }
+    return matching
+
+
+def _fitting(name: str, there: set[str]) -> list[str]:
+    """The ids that are there and that a written path may stand for, with as many folders as fit."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    plain = path.with_suffix("") if path.suffix.lower() in KNOWN_ENDINGS else path
+    if plain.as_posix() in there:
+        return [plain.as_posix()]
+    parts = [part for part in plain.parts if part not in ("/", "..")]
+    shorter = ("/".join(parts[start:]) for start in range(len(parts)))
+    return [found for found in dict.fromkeys(shorter) if found in there]
