@@ -82,9 +82,9 @@ def test_a_model_in_a_file_of_its_own(registers, own_data, tmp_path: Path) -> No
     assert isinstance(loaded, LinearModel) and loaded.info == model.info
     some = np.ones((5, loaded.channels), np.float32)
     assert loaded.assess(some).score == model.assess(some).score
-    with pytest.raises(AqaError, match="model.stretsh: unknown key, did you mean stretch"):
+    with pytest.raises(AqaError, match=r"model.stretsh: unknown key, did you mean stretch"):
         parse_config(content | {"model": {"kind": "linear", "stretsh": 2}})
-    with pytest.raises(AqaError, match="paper does not train model.kind linear: .* are honest"):
+    with pytest.raises(AqaError, match=r"paper does not train model.kind linear: .* are honest"):
         parse_config(content | {"training": {"recipe": "paper"}})
 
 
@@ -93,7 +93,7 @@ def test_a_model_that_leaves_out_what_training_calls_cannot_be_made(registers) -
         def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
             return clips[:, 0], clips[:, 0]
 
-    with pytest.raises(TypeError, match="abstract methods .*prepare.*training_losses"):
+    with pytest.raises(TypeError, match=r"abstract methods .*prepare.*training_losses"):
         Half(LinearConfig(), 4, None)
 
 
@@ -101,7 +101,7 @@ def test_a_name_is_taken_once() -> None:
     one, other = ModelKind(LinearConfig, LinearModel), ModelKind(LinearConfig, print)
     models = Register("model.kind", [one])
     models.add(one)
-    with pytest.raises(AqaError, match="model.kind 'linear' is registered already"):
+    with pytest.raises(AqaError, match=r"model.kind 'linear' is registered already"):
         models.add(other)
 
 
@@ -114,8 +114,8 @@ def find(wanted):
 
 def read(labels, score, apparatus):
     lines = [line.split() for line in labels.read_text().splitlines()]
-    parts = [[Label(a, float(b)) for a, b, where in lines if where == split] for split in ("learn", "look")]
-    return Labels(*parts, labels)
+    learn, look = ([Label(a, float(b)) for a, b, c in lines if c == d] for d in ("learn", "look"))
+    return Labels(learn, look, labels)
 
 register(DatasetKind("diving", find, read, scores=("points",), score_range=(0.0, 100.0),
                      protocol="mini16x112", raw=RawLayout(("clips",))))
