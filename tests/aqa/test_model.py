@@ -9,7 +9,8 @@ from aqa.config import HonestTraining
 from aqa.data.videos import Videos
 from aqa.models import ClipModelConfig, PublishedModelConfig, build_model
 from aqa.models.base import ModelInfo
-from aqa.models.published.decoder import Gram, attention_consistency, sinusoids
+from aqa.models.parts.dropout import Dropout
+from aqa.models.published.decoder import attention_consistency, sinusoids
 from aqa.models.published.model import PublishedModel
 
 C = 12
@@ -210,6 +211,42 @@ def test_the_layers_start_as_copies_of_one():
         assert one is not other and torch.equal(one, other)
 
 
+def test_a_training_drops_attention_weights_and_a_scoring_does_not():
+    torch.manual_seed(0)
+    model = build_model(LEARNED.model_copy(update={"dropout": 0.0}), C).train()
+    features = torch.randn(2, 7, C)
+    queries, memory = torch.randn(2, 5, 16), model.project(features)
+    (_, *first), (_, *second) = (model.decoder(queries, memory) for _ in range(2))
+    for outputs, others in zip(first, second, strict=True):  # of self- and of cross-attention
+        for one, other in zip(outputs, others, strict=True):
+            assert not torch.equal(one, other)
+    model.eval()
+    assert torch.equal(model(features).score, model(features).score)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.7])
+def test_the_clip_model_s_dropout_keeps_its_share_and_the_mean(rate):
+    torch.manual_seed(0)
+    values = torch.ones(333, 1001)
+    dropped = Dropout(rate)(values)
+    assert float((dropped == 0).float().mean()) == pytest.approx(rate, abs=4e-3)
+    assert float(dropped.mean()) == pytest.approx(1, abs=2e-2)
+    assert torch.unique(dropped).numel() == 2
+    # No element follows from its neighbours: the numbers of one 64-bit draw are independent.
+    zero = (dropped == 0).float().flatten() - rate
+    for step in (1, 2, 3, 4):
+        assert abs(float((zero[:-step] * zero[step:]).mean())) < 3e-3
+
+
+def test_the_clip_model_s_dropout_repeats_for_a_seed_and_rests_in_eval():
+    dropout, values = Dropout(0.3), torch.randn(7, 9)
+    torch.manual_seed(3)
+    first = dropout(values)
+    torch.manual_seed(3)
+    assert torch.equal(first, dropout(values))
+    assert dropout.eval()(values) is values
+
+
 def test_sinusoids_by_hand():
     encoding = sinusoids(3, 4)
     torch.testing.assert_close(encoding[0], torch.tensor([0.0, 1.0, 0.0, 1.0]))
@@ -226,36 +263,6 @@ def test_attention_consistency_is_zero_for_equal_maps_and_the_paper_s_divergence
         grams[0].log_softmax(-1), grams[1].softmax(-1), reduction="sum"
     )
     torch.testing.assert_close(attention_consistency(own, crossed).sum(), expected)
-
-
-def test_drawn_queries_train_as_given_ones_that_need_a_gradient_do():
-    """The first layer's short cut, within rounding."""
-    torch.manual_seed(0)
-    config = PublishedModelConfig(
-        query_count=6, query_std=5.0, heads=2, dropout=0.0, attention_dropout=0.0
-    )
-    model = PublishedModel(config, 16).train()
-    features, queries = torch.randn(4, 6, 16), 5 * torch.randn(4, 6, 16)
-    gradients = []
-    for needed in (False, True):
-        model.zero_grad()
-        output = model(features, queries.clone().requires_grad_(needed))
-        (output.score.sum() + output.attention_loss).backward()
-        gradients.append({n: p.grad for n, p in model.named_parameters() if p.grad is not None})
-    short, long = gradients
-    assert short.keys() == long.keys()
-    for name, wanted in long.items():
-        assert float((short[name] - wanted).norm()) <= 1e-5 * float(wanted.norm()) + 1e-5, name
-
-
-def test_the_gradient_of_a_gram_matrix_is_that_of_autograd():
-    torch.manual_seed(0)
-    x = torch.randn(2, 5, 3, requires_grad=True)
-    above = torch.randn(2, 5, 5)
-    plain = x @ x.transpose(-1, -2)
-    torch.testing.assert_close(Gram.apply(x), plain)
-    (found,), (wanted,) = (torch.autograd.grad(y, x, above) for y in (Gram.apply(x), plain))
-    torch.testing.assert_close(found, wanted)
 
 
 def test_the_published_model_learns_the_score_that_it_is_trained_for():

@@ -10,7 +10,6 @@ from aqa import AqaError
 from aqa.experiments.evaluation import evaluate
 from aqa.models import PublishedModelConfig
 from aqa.models.parts.precision import check_precision, products_in
-from aqa.models.published.attention import DropoutAttention
 from aqa.models.published.model import PublishedModel
 from aqa.training.paper import paper_optimizer, paper_step
 from aqa.training.recipes import train
@@ -28,25 +27,6 @@ def close(found, exact, share):
     """Within ``share`` of the exact tensor's length."""
     exact = exact.detach()
     return float((found.detach().float() - exact).norm()) <= share * float(exact.norm())
-
-
-def test_gradients_of_attention_in_bf16_are_close_to_those_in_float32():
-    torch.manual_seed(0)
-    shapes = [(2, 3, length, 16) for length in (20, 30, 30)]
-    exact = [torch.randn(shape, requires_grad=True) for shape in shapes]
-    coarse = [tensor.detach().bfloat16().requires_grad_() for tensor in exact]
-    mask = (torch.arange(30) < torch.tensor([[30], [17]]))[:, None, None, :]
-    wanted = DropoutAttention.apply(*exact, mask, 0.5, 9)
-    found = DropoutAttention.apply(*coarse, mask, 0.5, 9)
-    assert found.dtype == torch.bfloat16 and close(found, wanted, 0.01)
-    above = torch.randn_like(wanted)
-    pairs = zip(
-        torch.autograd.grad(found, coarse, above.bfloat16()),
-        torch.autograd.grad(wanted, exact, above),
-        strict=True,
-    )
-    for gradient, gradient_wanted in pairs:
-        assert gradient.dtype == torch.bfloat16 and close(gradient, gradient_wanted, 0.01)
 
 
 @pytest.mark.parametrize("attention_dropout", [0.0, 0.5])

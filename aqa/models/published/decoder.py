@@ -14,10 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aqa.models.parts.dropout import Dropout
 from aqa.models.parts.precision import full_precision
-from aqa.models.published.attention import Attention
-from aqa.models.published.products import Linear
 
 
 def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -52,12 +49,14 @@ class DecoderLayer(nn.Module):
     def __init__(self, shape: DecoderShape) -> None:
         super().__init__()
         width = shape.width
-        self.self_attention = Attention(width, shape.heads, shape.attention_dropout)
-        self.cross_attention = Attention(width, shape.heads, shape.attention_dropout)
-        self.linear1 = Linear(width, shape.feedforward)
-        self.linear2 = Linear(shape.feedforward, width)
+        self.self_attention, self.cross_attention = (
+            nn.MultiheadAttention(width, shape.heads, shape.attention_dropout, batch_first=True)
+            for _ in range(2)
+        )
+        self.linear1 = nn.Linear(width, shape.feedforward)
+        self.linear2 = nn.Linear(shape.feedforward, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
-        self.dropout = Dropout(shape.dropout)
+        self.dropout = nn.Dropout(shape.dropout)
 
     def forward(
         self,
@@ -67,22 +66,35 @@ class DecoderLayer(nn.Module):
         query_position: Tensor | None,
         memory_mask: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries [B, Q, d], memory keys and values [B, T, d] -> queries, self-, cross-output."""
+        """Queries [B, Q, d], memory keys and values [B, T, d] -> queries, self-, cross-output.
+
+        The mask [B, T] is True at real clips.
+        """
 
         def placed(tokens: Tensor) -> Tensor:
             return tokens if query_position is None else tokens + query_position
 
-        if queries.requires_grad or not torch.is_grad_enabled():
-            normed = self.norm1(queries)
-            asking = placed(normed)
-            own = self.self_attention(asking, asking, normed, None)
-        else:  # drawn ones, in the first layer
-            own = self.self_attention.over_constant(queries, self.norm1, query_position)
-        queries = self.dropout.added(own, own)
-        crossed = self.cross_attention(placed(self.norm2(queries)), keys, values, memory_mask)
-        queries = self.dropout.added(queries, crossed)
+        normed = self.norm1(queries)
+        own = _attend(self.self_attention, placed(normed), placed(normed), normed)
+        queries = own + self.dropout(own)
+        asking = placed(self.norm2(queries))
+        crossed = _attend(self.cross_attention, asking, keys, values, memory_mask)
+        queries = queries + self.dropout(crossed)
         hidden = self.dropout(F.relu(self.linear1(self.norm3(queries))))
-        return self.dropout.added(queries, self.linear2(hidden)), own, crossed
+        return queries + self.dropout(self.linear2(hidden)), own, crossed
+
+
+def _attend(
+    attention: nn.MultiheadAttention,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+) -> Tensor:
+    """[B, Q, d], [B, T, d], [B, T, d], mask [B, T] True at real clips -> float32 [B, Q, d]."""
+    padding = None if mask is None else ~mask  # torch's mask is True where nothing is
+    attended, _ = attention(query, key, value, key_padding_mask=padding, need_weights=False)
+    return attended.float()
 
 
 class Decoder(nn.Module):
@@ -128,9 +140,9 @@ class WeightScoreHead(nn.Module):
         super().__init__()
         self.score, self.weight = (
             nn.Sequential(
-                Linear(width, hidden[0]),
+                nn.Linear(width, hidden[0]),
                 nn.ReLU(),
-                Linear(hidden[0], hidden[1]),
+                nn.Linear(hidden[0], hidden[1]),
                 nn.ReLU(),
                 nn.Linear(hidden[1], 1),
             )
@@ -150,20 +162,6 @@ class WeightScoreHead(nn.Module):
             return mlp[-1](hidden.float()).squeeze(-1)
 
 
-class Gram(torch.autograd.Function):
-    """x x^T for x [..., Q, d]; its gradient takes one product, where autograd would do two."""
-
-    @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        return x @ x.transpose(-1, -2)
-
-    @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
-        (x,) = ctx.saved_tensors
-        return (grad + grad.transpose(-1, -2)) @ x
-
-
 def attention_consistency(selfs: Sequence[Tensor], crosses: Sequence[Tensor]) -> Tensor:
     """The attention loss of the paper, one value a video: [B, Q, d] of each layer, twice -> [B].
 
@@ -174,7 +172,7 @@ def attention_consistency(selfs: Sequence[Tensor], crosses: Sequence[Tensor]) ->
         width, device = outputs[0].shape[-1], outputs[0].device
         with full_precision(device):
             own, crossed = (
-                (Gram.apply(output.float()) / width).log_softmax(-1) for output in outputs
+                (output @ output.mT / width).log_softmax(-1) for output in outputs
             )  # [B, Q, Q]
         # Both as logarithms: the gradient through a probability that has become 0 would be nan.
         divergence = F.kl_div(own, crossed, reduction="none", log_target=True)

@@ -40,12 +40,12 @@ class PublishedModel(ScoringModel):
         info: ModelInfo | None = None,
     ) -> None:
         super().__init__(config, channels, info)
-        if not config.width and channels % config.heads:
+        width = config.width or channels
+        if width % config.heads:
             raise AqaError(
-                f"features are {channels} wide, no multiple of model.heads {config.heads}: "
+                f"tokens are {width} wide, no multiple of model.heads {config.heads}: "
                 "set model.width"
             )
-        width = config.width or channels
         self.target_std = 1.0  # of the training scores, for the losses
         self.register_buffer("feature_mean", torch.zeros(channels))
         self.register_buffer("feature_std", torch.ones(channels))
