@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from aqa.config import ExperimentConfig, HonestTraining
 from aqa.data import AqaDataset
@@ -36,13 +35,11 @@ def train_honest(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, _cosine(recipe.warmup_share, recipe.epochs * steps_per_epoch)
     )
-    average = {name: value.detach().clone() for name, value in model.named_parameters()}
-    history, step, first = [], 0, 1
+    history, first = [], 1
     if (state := snapshot.load()) is not None:
         for part, name in ((model, "model"), (optimizer, "optimizer"), (schedule, "schedule")):
             part.load_state_dict(state[name])
-        average = {name: value.to(device) for name, value in state["average"].items()}
-        history, step, first = state["history"], state["step"], state["epoch"] + 1
+        history, first = state["history"], state["epoch"] + 1
     for epoch in range(first, recipe.epochs + 1):
         began, done = time.perf_counter(), []
         rate = optimizer.param_groups[0]["lr"]
@@ -59,8 +56,6 @@ def train_honest(
             torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.gradient_clip)
             optimizer.step()
             schedule.step()
-            step += 1
-            _update_average(average, model, recipe.weight_average, step)
             done.append({name: loss.detach() for name, loss in losses.items()})
         seconds = time.perf_counter() - began
         epoch_report = EpochReport(epoch, recipe.epochs, mean_losses(done, epoch), rate, seconds)
@@ -71,13 +66,10 @@ def train_honest(
                 "model": model.state_dict(),
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
-                "average": average,
                 "history": history,
-                "step": step,
                 "epoch": epoch,
             }
         )
-    model.load_state_dict(average, strict=False)
     model.info = replace(
         model.info, epochs=recipe.epochs, chosen_on="last epoch", history=tuple(history)
     )
@@ -105,13 +97,3 @@ def _cosine(warmup_share: float, steps: int) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
     return factor
-
-
-@torch.no_grad()
-def _update_average(
-    average: dict[str, Tensor], model: ScoringModel, decay: float, step: int
-) -> None:
-    """Exponential moving average of the weights, over fewer steps while there are few."""
-    share = max(1 - decay, 9 / (10 + step)) if decay else 1.0
-    for name, value in model.named_parameters():
-        average[name].lerp_(value, share)
