@@ -25,7 +25,6 @@ class EpochReport:
     epochs: int
     losses: dict[str, float]  # means over the steps; "total" is their sum
     learning_rate: float
-    seconds: float
     evaluation: dict[str, float] = field(default_factory=dict)
 
     def entry(self) -> dict[str, float]:

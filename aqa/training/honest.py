@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -41,7 +40,7 @@ def train_honest(
             part.load_state_dict(state[name])
         history, first = state["history"], state["epoch"] + 1
     for epoch in range(first, recipe.epochs + 1):
-        began, done = time.perf_counter(), []
+        done = []
         rate = optimizer.param_groups[0]["lr"]
         model.train()
         for indices in shuffled_batches(len(videos), recipe.batch_size, device):
@@ -57,8 +56,7 @@ def train_honest(
             optimizer.step()
             schedule.step()
             done.append({name: loss.detach() for name, loss in losses.items()})
-        seconds = time.perf_counter() - began
-        epoch_report = EpochReport(epoch, recipe.epochs, mean_losses(done, epoch), rate, seconds)
+        epoch_report = EpochReport(epoch, recipe.epochs, mean_losses(done, epoch), rate)
         history.append(epoch_report.entry())
         report(epoch_report)
         snapshot.save(

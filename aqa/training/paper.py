@@ -7,7 +7,6 @@ figure that comes out of it is marked ``chosen on the evaluation split``.
 from __future__ import annotations
 
 import copy
-import time
 from dataclasses import replace
 
 import torch
@@ -94,7 +93,7 @@ def train_paper(
         best, best_epoch, best_state = state["best"], state["best_epoch"], state["best_state"]
         history, step, first = state["history"], state["step"], state["epoch"] + 1
     for epoch in range(first, recipe.epochs + 1):
-        began, done = time.perf_counter(), []
+        done = []
         model.train()
         for indices in shuffled_batches(len(videos), recipe.batch_size, device):
             batch = _paper_batch(model, videos, indices), videos.targets[indices]
@@ -109,7 +108,6 @@ def train_paper(
             recipe.epochs,
             mean_losses(done, epoch),
             paper_rate(recipe, step),
-            time.perf_counter() - began,
             {**figures, "best_spearman": best},
         )
         history.append(epoch_report.entry())

@@ -18,7 +18,6 @@ import numpy as np
 
 WIDTH, HEIGHT, FPS = 160, 120, 25
 ELEMENT_FRAMES = 16
-SCORE_RANGE = (0.0, 100.0)
 _SHIFT = 4  # cv2 draws with 1/16 pixel accuracy
 
 
