@@ -39,6 +39,8 @@ class Example:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "all_scores", self.all_scores or (self.score,))
+        if self.score not in self.all_scores:
+            raise ValueError(f"{self.id}: score {self.score} is none of {self.all_scores}")
 
 
 @dataclass(frozen=True)

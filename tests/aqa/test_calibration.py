@@ -67,7 +67,7 @@ def test_out_of_fold_errors_are_written_into_a_checkpoint(small_config, small_da
 def test_a_model_of_one_score_is_calibrated_for_that_one(small_config, small_dataset, tmp_path):
     """Where the data set gives several, but only model.kind clips learns them together."""
     both = [
-        [replace(e, joint=(1.0, e.score)) for e in part]
+        [replace(e, all_scores=(1.0, e.score)) for e in part]
         for part in (small_dataset.train, small_dataset.test)
     ]
     joint = replace(small_dataset, all_scores=("other", "score")).with_split(*both)
