@@ -22,7 +22,8 @@ from pipeline.extraction.folder.failures import FailureLog
 from pipeline.extraction.runs.meter import Meter
 from pipeline.extraction.runs.supervise import finished_videos
 from pipeline.extraction.stages.spec import ExtractionSpec, Finished, Precision
-from pipeline.footage.videos import Video, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console, counted
 from pipeline.workspace.run_folder import now
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from aqa.errors import AqaError
 from aqa.storage.places import Place, RemotePath
-from pipeline.footage.videos import frames_in
+from pipeline.footage.stamps import frames_in
 
 IMAGES_AT_ONCE = 8  # each waits for the network most of the time
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from aqa.errors import AqaError
-from aqa.storage.places import Info, Place, RemotePath, as_place, look
-from extractors.readers.file_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from aqa.storage.places import Place, RemotePath, as_place, look
+from extractors.readers.file_names import VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
 from pipeline.footage.lists import Entry, is_list, read_list
+from pipeline.footage.stamps import is_image, suffix
 
 # Raw footage below the data root; where it lies elsewhere, `raw:` in aqa.yaml says so.
 RAW_FOLDERS = {
@@ -148,43 +148,16 @@ def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> 
     return videos
 
 
-def source_stamp(path: Place) -> dict[str, Any]:
-    """What tells that a source changed: its size in bytes and its latest change."""
-    if isinstance(path, RemotePath):
-        info = path.info()
-        infos = frames_in(path) if info and info.kind == "folder" else [info] if info else []
-        where, stats = str(path), [(info.size, info.mtime_ns) for info in infos]
-        if not stats:
-            raise AqaError(f"{path}: no such file, and no frames in a folder of this name")
-    else:
-        files = [path]
-        if path.is_dir():
-            files = [entry for entry in os.scandir(path) if _suffix(entry.name) in IMAGE_SUFFIXES]
-        found = [file.stat() for file in files]
-        where, stats = str(path.absolute()), [(stat.st_size, stat.st_mtime_ns) for stat in found]
-    return {
-        "path": where,
-        "size": sum(size for size, _ in stats),
-        "mtime_ns": max((mtime_ns for _, mtime_ns in stats), default=0),
-    }
-
-
-def frames_in(folder: RemotePath) -> list[Info]:
-    """The images of a folder of frames, not those of folders in it."""
-    files = folder.files(recursive=False)
-    return [info for info in files if _suffix(info.path.name) in IMAGE_SUFFIXES]
-
-
 def _in_folder(folder: Place, suffixes: frozenset[str]) -> Iterator[Video]:
     for below, names in _walk(folder):
         here = folder / below.as_posix()
         videos = sorted(
-            (name for name in names if _suffix(name) in suffixes and not name.startswith(".")),
+            (name for name in names if suffix(name) in suffixes and not name.startswith(".")),
             key=lambda name: _natural(Path(name)),
         )
         for name in videos:
             yield Video((below / name).with_suffix("").as_posix(), here / name)
-        if not videos and any(_suffix(name) in IMAGE_SUFFIXES for name in names):
+        if not videos and any(is_image(name) for name in names):
             at_top = below == PurePosixPath()
             yield Video(folder.absolute().name if at_top else below.as_posix(), here)
 
@@ -227,10 +200,6 @@ def _refuse_same_ids(videos: Sequence[Video]) -> None:
 
 def _folders(folder: Path) -> list[Path]:
     return sorted((p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."), key=_natural)
-
-
-def _suffix(name: str) -> str:
-    return os.path.splitext(name)[1].lower()
 
 
 def _natural(path: Path) -> tuple[int, int, str]:

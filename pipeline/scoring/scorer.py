@@ -18,7 +18,8 @@ from pipeline.errors import Failure, UsageError, one_line
 from pipeline.extraction.job import feature_origin, library_versions, make_spec
 from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.videos import Video, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console, counted
 from pipeline.workspace.run_folder import RunFolder
 

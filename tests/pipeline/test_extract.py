@@ -16,7 +16,8 @@ from aqa.data.features import FeatureFolder, FeatureOrigin
 from pipeline.extraction.job import divide
 from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.videos import Video, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video
 
 MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
 Cli = Callable[..., CliResult]

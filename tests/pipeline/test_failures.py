@@ -72,7 +72,7 @@ def test_dry_run_knows_what_is_complete_without_weights(
     import numpy as np
 
     from aqa.data.features import FeatureOrigin
-    from pipeline.footage.videos import source_stamp
+    from pipeline.footage.stamps import source_stamp
 
     monkeypatch.setenv("AQA_WEIGHTS_DIR", str(tmp_path / "weights"))
     monkeypatch.setenv("AQA_WEIGHTS_URL", f"file://{tmp_path}/nowhere")

@@ -29,7 +29,8 @@ from pipeline.demo.drawn import random_routine, write_video
 from pipeline.extraction.job import feature_origin
 from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.videos import Video, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="watches files with inotify"),

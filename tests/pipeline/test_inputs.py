@@ -9,7 +9,8 @@ import pytest
 from aqa import AqaError
 from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
-from pipeline.footage.videos import Video, collect, raw_dataset, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video, collect, raw_dataset
 
 
 def touch(*paths: Path) -> None:

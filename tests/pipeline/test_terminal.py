@@ -29,7 +29,8 @@ from pipeline.extraction.folder.claims import LOCK_NAME
 from pipeline.extraction.job import feature_origin
 from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.videos import Video, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video
 
 COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", "--output", "out"]
 COMMAND += ["--videos", "in", "--backbone", "swin3d_mini", "--weights", "random"]

@@ -20,7 +20,8 @@ from extractors import DamagedVideoError, ExtractorError, Protocol, get_protocol
 from extractors.readers.progress import STALL_LIMIT_S
 from pipeline.errors import one_line
 from pipeline.footage.copies import local_copy
-from pipeline.footage.videos import Video, source_stamp
+from pipeline.footage.stamps import source_stamp
+from pipeline.footage.videos import Video
 
 # About this many bytes: small beside Ray's blocks, and a CPU shows progress.
 BATCH_BYTES = {"cpu": 5 * 2**20, "cuda": 40 * 2**20}
