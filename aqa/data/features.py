@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from aqa.data.sources import source_difference
 from aqa.errors import AqaError
 from aqa.storage.places import Place, RemotePath, as_place
 from aqa.storage.whole_files import read_json, write_atomically, write_json
@@ -187,11 +188,15 @@ class FeatureFolder:
         return path
 
     def reason_to_redo(
-        self, video_id: str, origin: FeatureOrigin, source: dict[str, Any] | None = None
+        self,
+        video_id: str,
+        origin: FeatureOrigin,
+        source: dict[str, Any] | None = None,
+        frame_rate: float | None = None,
     ) -> str | None:
         """Why this video must be extracted (again), None if its features are there and match.
 
-        ``source`` is compared with the record's "source" (path, size, mtime_ns) when given.
+        ``source`` and ``frame_rate`` as in ``source_difference``; not compared where None.
         """
         path = self.path(video_id)
         if not path.exists():
@@ -209,12 +214,7 @@ class FeatureFolder:
             return f"features of another origin ({'; '.join(differences)})"
         if dtype.kind != "f" or list(shape) != record.get("shape"):
             return f"features have shape {list(shape)}, recorded {record.get('shape')}"
-        before = record.get("source") or {}
-        if source is not None and before != source:
-            if before.get("path") != source.get("path"):
-                return f"its features are of another file, {before.get('path')}"
-            return "the source file has changed"
-        return None
+        return source_difference(record, source, frame_rate)
 
     def sweep(self) -> int:
         """Removes what killed writers left, and says how many files; only while nobody writes."""

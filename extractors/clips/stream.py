@@ -23,6 +23,7 @@ from extractors.clips.messages import (
 )
 from extractors.errors import ExtractorError, UnforeseenError
 from extractors.protocols import Protocol, get_protocol
+from extractors.readers.file_names import FRAME_RATE
 from extractors.readers.progress import STALL_LIMIT_S
 
 
@@ -118,7 +119,7 @@ def open_clips(
     reader: ReaderName = "auto",
     start_s: float | None = None,
     end_s: float | None = None,
-    frame_rate: float = 25.0,
+    frame_rate: float = FRAME_RATE,
     stall_limit_s: float = STALL_LIMIT_S,
 ) -> ClipStream:
     """Looks at the source and plans its clips; nothing is decoded before the first is asked for.
@@ -129,7 +130,7 @@ def open_clips(
                     it.  "decord": refused where it would not show the right frames; where it fails
                     or hangs, PyAV takes over.
     start_s, end_s  only frames that appear in [start_s, end_s), seconds from the first frame.
-    frame_rate      of a folder of images; a video has its own.
+    frame_rate      frames/s of a folder of images; a video has its own.
     stall_limit_s   reading that does not get on for so long is given up.
 
     Raises ExtractorError (in one line: the file, what is wrong, what to do); its subclass

@@ -11,11 +11,13 @@ from typing import Annotated
 
 import typer
 
+from extractors.readers.file_names import FRAME_RATE
 from pipeline.cli.extract import extract
 from pipeline.cli.options import (
     Backbone,
     DataRoot,
     Device,
+    FrameRate,
     Quiet,
     RayAddress,
     Version,
@@ -277,6 +279,7 @@ def score(
         float | None, typer.Option(help="Assess from this second of the video on.")
     ] = None,
     end: Annotated[float | None, typer.Option(help="Assess up to this second.")] = None,
+    frame_rate: FrameRate = FRAME_RATE,
     json: Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")] = False,
     report: Annotated[
         Path | None, typer.Option(help="Also write a self-contained HTML page here.")
@@ -303,7 +306,7 @@ def score(
     from pipeline.workspace.run_folder import RunFolder, require_writable
 
     settings, console = load_settings(), Console(quiet, json)
-    found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX})
+    found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
     scorer = Scorer(
         pick_checkpoint(checkpoint, RunFolder(settings.runs), console),
         device=chosen_device(device, settings),

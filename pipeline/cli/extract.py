@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from extractors.readers.file_names import FRAME_RATE
 from extractors.readers.progress import STALL_LIMIT_S
 from pipeline.cli.options import (
     Backbone,
     DataRoot,
     Device,
+    FrameRate,
     Quiet,
     RayAddress,
     Version,
@@ -45,6 +47,7 @@ def extract(
     more_videos: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH]...", help="More paths after --videos.")
     ] = None,
+    frame_rate: FrameRate = FRAME_RATE,
     output: Annotated[
         str | None,
         typer.Option(help="Feature folder, here or at s3://... Default: features/DATASET."),
@@ -129,13 +132,15 @@ def extract(
         raise UsageError("give either --dataset logo|fisv|rg or --videos PATH ...")
     if dataset is not None and dataset not in DATASET_PROTOCOLS:
         raise UsageError(f"--dataset {dataset}: expected {', '.join(DATASET_PROTOCOLS)}")
+    if dataset is not None and frame_rate != FRAME_RATE:
+        raise UsageError("--frame-rate goes with --videos: a published data set has its own")
     if labels is not None and not (dry_run and paths):
         raise UsageError("--labels goes with --dry-run and --videos")
     root = find_data_root(data_root, settings) if dataset else None
     if dataset:
         found, failures = raw_dataset(dataset, root, settings.raw.get(dataset)), []
     else:
-        found, failures = collect(paths)
+        found, failures = collect(paths, frame_rate=frame_rate)
     options = _ray_options(settings, ray_address, workers, decoders, gpus_per_worker)
     spec = make_spec(
         architecture=backbone or settings.backbone,

@@ -51,6 +51,9 @@ Weights = Annotated[
         "those of aqa.yaml, or kinetics600-22k; to score, the checkpoint's."
     ),
 ]
+FrameRate = Annotated[
+    float, typer.Option(help="Frames per second of folders of frames; videos have their own.")
+]
 RayAddress = Annotated[
     str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
 ]

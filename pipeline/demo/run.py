@@ -28,7 +28,7 @@ from aqa.storage.whole_files import write_json
 from pipeline.demo.drawn import ELEMENT_FRAMES, FPS, Routine, random_routine, write_video
 from pipeline.errors import UsageError
 from pipeline.extraction.job import extract, make_spec
-from pipeline.footage.videos import collect
+from pipeline.footage.videos import Video, collect
 from pipeline.reports.page import moments, write_report
 from pipeline.reports.plots import agreement_figure, routine_figure, save_png
 from pipeline.scoring.scorer import Result, Scorer
@@ -178,7 +178,7 @@ def _score(folder: Path, video: Path, device: str, console: Console) -> Result:
     scorer = Scorer(
         folder / "checkpoint.pt", device=device, cache=folder / "scored", console=console
     )
-    result = scorer.score_video(video, None, None)
+    result = scorer.score_video(Video(video.stem, video), None, None)
     write_json(folder / "score.json", {"results": [result.to_dict()]})
     save_png(routine_figure(result), folder / "score.png")
     write_report(folder / "report.html", [result], [])

@@ -204,7 +204,9 @@ def divide(
             division.todo.append(video)
             continue
         try:
-            reason = folder.reason_to_redo(video.id, origin, source_stamp(video.path))
+            reason = folder.reason_to_redo(
+                video.id, origin, source_stamp(video.path), frame_rate=video.frame_rate
+            )
             if overwriting and (folder.record(video.id) or {}).get("overwriting") != overwriting:
                 reason = reason or "to be overwritten"
         except (OSError, AqaError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -14,16 +15,20 @@ from pipeline.errors import Failure
 
 TEXT_SUFFIXES = frozenset({".txt", ".lst"})
 LIST_SUFFIXES = TEXT_SUFFIXES | {".csv"}
-PATH_COLUMN, ID_COLUMN = "path", "id"
+PATH_COLUMN, ID_COLUMN, RATE_COLUMN = "path", "id", "frame_rate"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One path that a user gave; ``where`` ends with ": " or is empty (the command line)."""
+    """One path that a user gave; ``where`` ends with ": " or is empty (the command line).
+
+    frame_rate  frames/s of the folders of frames at this path, where a list says so.
+    """
 
     path: Place
     id: str | None = None
     where: str = ""
+    frame_rate: float | None = None
 
 
 def is_list(path: Place) -> bool:
@@ -34,9 +39,10 @@ def read_list(path: Place) -> tuple[list[Entry], list[Failure]]:
     """The paths in a list, relative ones below the list's own folder, and lines that are none.
 
     Blank lines and lines that start with # are left out. A CSV has the paths in its column
-    ``path``, with or without ids in a column ``id``; one without a header has them in its first
-    column. Raises AqaError where the list cannot be read or names nothing, or where the first cell
-    of a CSV is no path and none is called ``path``.
+    ``path``, with or without ids in a column ``id`` and frame rates of folders of frames in a
+    column ``frame_rate``; one without a header has its paths in the first column. Raises AqaError
+    where the list cannot be read or names nothing, or where the first cell of a CSV is no path and
+    none is called ``path``.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -48,34 +54,45 @@ def read_list(path: Place) -> tuple[list[Entry], list[Failure]]:
         raise AqaError(f"{path}: this list is empty, expected one path per line")
     entries: list[Entry] = []
     failures: list[Failure] = []
-    for line, name, video_id in rows:
-        where = f"{path} line {line}: "
+    for row in rows:
+        where = f"{path} line {row.line}: "
         try:
-            entries.append(Entry(_resolved(name, path), video_id or None, where))
+            place, rate = _resolved(row.path, path), _rate(row.frame_rate)
+            entries.append(Entry(place, row.id or None, where, rate))
         except AqaError as error:
-            failures.append(Failure(name, f"{where}{error}"))
+            failures.append(Failure(row.path, f"{where}{error}"))
     return entries, failures
 
 
-Row = tuple[int, str, str]
+def is_frame_rate(rate: float) -> bool:
+    return 0 < rate < math.inf
 
 
-def _text_rows(text: str) -> list[Row]:
+@dataclass(frozen=True)
+class _Row:
+    """What stands in one line; empty where it says nothing."""
+
+    line: int
+    path: str
+    id: str = ""
+    frame_rate: str = ""
+
+
+def _text_rows(text: str) -> list[_Row]:
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
-    return [(number, line, "") for number, line in lines if line and not line.startswith("#")]
+    return [_Row(number, line) for number, line in lines if line and not line.startswith("#")]
 
 
-def _csv_rows(text: str, path: Place) -> list[Row]:
-    first = next((line for _, line, _ in _text_rows(text)), "")
+def _csv_rows(text: str, path: Place) -> list[_Row]:
+    first = next((row.path for row in _text_rows(text)), "")
     # Where a comma is the decimal sign, spreadsheets separate with semicolons.
     separator = ";" if ";" in first and "," not in first else ","
     reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     rows = [(line, row) for line, row in rows if any(row) and not row[0].startswith("#")]
-    path_at, id_at = 0, None
-    if rows and PATH_COLUMN in (header := [cell.lower() for cell in rows[0][1]]):
-        path_at = header.index(PATH_COLUMN)
-        id_at = header.index(ID_COLUMN) if ID_COLUMN in header else None
+    header, path_at = [], 0
+    if rows and PATH_COLUMN in (names := [cell.lower() for cell in rows[0][1]]):
+        header, path_at = names, names.index(PATH_COLUMN)
         rows = rows[1:]
     elif rows and not _like_a_path(rows[0][1][0]):
         raise AqaError(
@@ -83,16 +100,38 @@ def _csv_rows(text: str, path: Place) -> list[Row]:
             f"does not begin with a path: call the column that has the paths {PATH_COLUMN!r}"
         )
 
-    def cell(row: list[str], index: int | None) -> str:
-        return row[index] if index is not None and index < len(row) else ""
+    def cell(row: list[str], column: str) -> str:
+        index = header.index(column) if column in header else len(row)
+        return row[index] if index < len(row) else ""
 
-    return [(line, cell(row, path_at), cell(row, id_at)) for line, row in rows]
+    return [
+        _Row(
+            line,
+            row[path_at] if path_at < len(row) else "",
+            cell(row, ID_COLUMN),
+            cell(row, RATE_COLUMN),
+        )
+        for line, row in rows
+    ]
 
 
 def _like_a_path(cell: str) -> bool:
     """Not a word (``video``) or a number (``7.5``), as a header or another column begins with."""
     name = PurePosixPath(cell)
     return len(name.parts) > 1 or name.suffix.lower() in VIDEO_SUFFIXES
+
+
+def _rate(cell: str) -> float | None:
+    """Spreadsheets write 29,97 where a comma is the decimal sign."""
+    if not cell:
+        return None
+    try:
+        rate = float(cell.replace(",", "."))
+    except ValueError:
+        rate = math.nan
+    if not is_frame_rate(rate):
+        raise AqaError(f"{RATE_COLUMN} {cell!r}: expected frames per second, a number above 0")
+    return rate
 
 
 def _resolved(name: str, list_path: Place) -> Place:

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
 from aqa.storage.places import Place, RemotePath, as_place, look
-from extractors.readers.file_names import VIDEO_SUFFIXES
+from extractors.readers.file_names import FRAME_RATE, VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
-from pipeline.footage.lists import Entry, is_list, read_list
+from pipeline.footage.lists import Entry, is_frame_rate, is_list, read_list
 from pipeline.footage.stamps import is_image, suffix
 
 # Raw footage below the data root; where it lies elsewhere, `raw:` in aqa.yaml says so.
@@ -30,15 +30,19 @@ RAW_FOLDERS = {
 
 @dataclass(frozen=True)
 class Video:
-    """One routine: a video file or a folder of frames, on this machine or another file system."""
+    """One routine: a video file or a folder of frames, on this machine or another file system.
+
+    frame_rate  frames/s of a folder of frames; a video file has its own.
+    """
 
     id: str
     path: Place
+    frame_rate: float = FRAME_RATE
 
     @classmethod
-    def at(cls, video_id: str, place: str) -> Video:
+    def at(cls, video_id: str, place: str, frame_rate: float = FRAME_RATE) -> Video:
         """The inverse of ``place``."""
-        return cls(video_id, as_place(place))
+        return cls(video_id, as_place(place), frame_rate)
 
     @property
     def place(self) -> str:
@@ -49,20 +53,26 @@ class Video:
 
 
 def collect(
-    paths: Sequence[str | Place], suffixes: frozenset[str] = VIDEO_SUFFIXES
+    paths: Sequence[str | Place],
+    suffixes: frozenset[str] = VIDEO_SUFFIXES,
+    frame_rate: float = FRAME_RATE,
 ) -> tuple[list[Video], list[Failure]]:
     """Videos under ``paths``: files, folders of videos or frames, lists of such, URIs of them.
 
-    They are sorted within a folder. A path that is missing, a folder that holds nothing of use and
-    a list that cannot be read is a Failure; the others go on. Raises UsageError where two inputs
-    would get the same id.
+    They are sorted within a folder. Folders of frames are at ``frame_rate`` (frames/s) where a list
+    does not say another. A path that is missing, a folder that holds nothing of use and a list that
+    cannot be read is a Failure; the others go on. Raises UsageError where two inputs would get the
+    same id, and for a frame rate that is none.
     """
+    if not is_frame_rate(frame_rate):
+        raise UsageError(f"--frame-rate {frame_rate:g}: expected frames per second, above 0")
     videos: list[Video] = []
     entries, failures = _entries([as_place(path) for path in paths])
     kinds = _kinds([entry.path for entry in entries])
     for entry, kind in zip(entries, kinds, strict=True):
         found, problem = _at_entry(entry, kind, suffixes)
-        videos += found
+        rate = entry.frame_rate or frame_rate
+        videos += [replace(video, frame_rate=rate) for video in found]
         if problem:
             failures.append(Failure(str(entry.path), f"{entry.where}{entry.path}: {problem}"))
     _refuse_same_ids(videos)

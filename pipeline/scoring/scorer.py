@@ -143,15 +143,17 @@ class Scorer:
         result = self._assess(str(path), features, origin or trained, record)
         return replace(result, origin_assumed=origin is None and trained is not None)
 
-    def score_video(self, path: Path, start_s: float | None, end_s: float | None) -> Result:
+    def score_video(self, item: Video, start_s: float | None, end_s: float | None) -> Result:
         """Scores a video or frame folder, from ``start_s`` to ``end_s`` (seconds) where given."""
+        path = item.path
         spec = replace(self._video_spec(), start_s=start_s, end_s=end_s)
         origin = self._origin
         folder = FeatureFolder(self._cache / _fingerprint(origin, start_s, end_s))
         # Two files of one name are two videos: the cache knows each by where it lies.
         place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-        video = Video(f"{path.resolve().stem}-{place}", path)
-        if folder.reason_to_redo(video.id, origin, source_stamp(path)) is None:
+        video = replace(item, id=f"{path.resolve().stem}-{place}")
+        stamp = source_stamp(path)
+        if not folder.reason_to_redo(video.id, origin, stamp, frame_rate=video.frame_rate):
             self._console.note(f"{path}: features taken from {folder.folder}")
         else:
             features, record = self._extract(video, spec)
@@ -299,7 +301,7 @@ def score_all(
             if item.path.suffix == FEATURE_SUFFIX:
                 results.append(scorer.score_features(item.path))
             else:
-                results.append(scorer.score_video(item.path, start_s, end_s))
+                results.append(scorer.score_video(item, start_s, end_s))
         except (AqaError, ExtractorError, OSError) as error:
             failures.append(Failure(str(item.path), one_line(error)))
     return results, failures

@@ -59,6 +59,16 @@ def test_features_are_complete_only_if_everything_matches(place, origin):
     assert folder.reason_to_redo("v", origin) == "features of unknown origin"
 
 
+def test_frames_at_another_rate_are_other_features(tmp_path, origin):
+    folder = FeatureFolder(tmp_path)
+    folder.save("v", some_features(), origin, {"source": SOURCE, "kind": "frames", "fps": 25.0})
+    folder.save("film", some_features(), origin, {"source": SOURCE, "kind": "video", "fps": 30.0})
+    words = "its frames were taken at 25 frames/s, asked for are 29.97"
+    assert folder.reason_to_redo("v", origin, SOURCE, frame_rate=29.97) == words
+    assert folder.reason_to_redo("v", origin, SOURCE, frame_rate=25) is None
+    assert folder.reason_to_redo("film", origin, SOURCE, frame_rate=25) is None
+
+
 def test_a_crash_while_saving_leaves_no_feature_file(place, origin, monkeypatch):
     folder = FeatureFolder(place)
     folder.save("v", some_features(), origin, {})

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -74,6 +75,17 @@ def damaged(routine_video: Callable[..., Path]) -> Path:
     path = routine_video("in/damaged.mp4", elements=1)
     path.write_bytes(data)
     return path
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """``in/frames``, a folder of 50 images, each of another grey."""
+    folder = tmp_path / "in/frames"
+    folder.mkdir(parents=True)
+    for number in range(50):
+        grey = np.full((24, 32, 3), 5 * number, np.uint8)
+        assert cv2.imwrite(str(folder / f"{number:05d}.png"), grey)
+    return folder
 
 
 # Every node must be told the same; the tests' cluster is this machine's alone.

@@ -81,6 +81,20 @@ def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Pa
     assert cli("extract", "--videos", footage / "a.mp4", *MINI, "--overwrite").exit_code == 0
 
 
+def test_the_frame_rate_of_a_folder_of_frames(cli: Cli, frames: Path) -> None:
+    assert cli("extract", "--videos", frames, *MINI, "--frame-rate", 50).exit_code == 0
+    record = FeatureFolder("features/videos").record("frames")
+    assert (record["fps"], record["duration_s"], record["shape"]) == (50, 1, [1, 48])
+    again = cli("extract", "--videos", frames, *MINI, "--frame-rate", 50)
+    assert again.exit_code == 0 and "1 complete before" in again.output
+    other = cli("extract", "--videos", frames, *MINI)
+    assert other.exit_code == 1
+    words = "its frames were taken at 50 frames/s, asked for are 25; --overwrite computes it again"
+    assert words in other.stderr
+    refused = cli("extract", "--dataset", "logo", "--frame-rate", 50)
+    assert refused.exit_code == 2 and "--frame-rate goes with --videos" in refused.stderr
+
+
 def test_overwriting_goes_on_where_it_was_broken_off(
     routine_video: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_frame_folders_are_videos(tmp_path: Path) -> None:
     assert [video.id for video in collect([tmp_path / "all/game1/3"])[0]] == ["3"]
 
 
+@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
+def test_a_frame_rate_is_above_0(tmp_path: Path, rate: float) -> None:
+    touch(tmp_path / "v/0.jpg")
+    assert collect([tmp_path / "v"], frame_rate=12.5)[0] == [Video("v", tmp_path / "v", 12.5)]
+    with pytest.raises(UsageError, match=r"--frame-rate .*: expected frames per second, above 0"):
+        collect([tmp_path / "v"], frame_rate=rate)
+
+
 def test_missing_and_empty_are_failures_and_the_rest_goes_on(tmp_path: Path) -> None:
     touch(tmp_path / "good.mp4")
     (tmp_path / "empty").mkdir()
@@ -60,6 +69,7 @@ def test_raw_logo_ids(tmp_path: Path) -> None:
     videos = raw_dataset("logo", tmp_path)
     assert [video.id.rsplit("_", 1)[1] for video in videos] == ["0", "2", "10"]
     assert videos[0].id == "WorldChampionship2019_0"
+    assert {video.frame_rate for video in videos} == {25.0}
 
 
 @pytest.mark.parametrize(("dataset", "folder"), [("fisv", "fis-v"), ("rg", "RG")])
@@ -123,8 +133,8 @@ def test_a_video_travels_as_text(
     monkeypatch.chdir(tmp_path)
     there = Video("a", bucket / "a b.mp4")
     assert Video.at("a", there.place) == there
-    here = Video("a", Path("a b.mp4"))
-    assert Video.at("a", here.place) == Video("a", tmp_path / "a b.mp4")
+    here = Video("a", Path("a b.mp4"), 50)
+    assert Video.at("a", here.place, 50) == Video("a", tmp_path / "a b.mp4", 50)
 
 
 def test_stamp_in_a_bucket(bucket: RemotePath) -> None:

@@ -86,6 +86,16 @@ def test_a_part_of_a_video(cli: Cli, checkpoint: Path, routine_video: Callable[.
     assert done.exit_code == 2 and "0 <= start < end" in done.stderr
 
 
+def test_frames_at_another_rate(cli: Cli, checkpoint: Path, frames: Path) -> None:
+    """What is kept of one rate is not taken for the other."""
+    spans = []
+    for rate in (50, 25):
+        done = cli("score", frames, "--checkpoint", checkpoint, "--json", "--frame-rate", rate)
+        (result,) = results_of(done)
+        spans.append([clip["start_s"] for clip in result["clips"]])
+    assert spans == [pytest.approx([0.16]), pytest.approx([0.04, 0.68, 1.32])]
+
+
 def test_features_have_no_part(cli: Cli, checkpoint: Path, features: Path) -> None:
     done = cli("score", features / "one.npy", "--checkpoint", checkpoint, "--start", "1")
     assert done.exit_code == 2 and "feature files have none" in done.stderr

@@ -91,6 +91,16 @@ def test_every_batch_has_one_shape_and_the_same_rows_come_twice(
     assert json.loads(row["record"])["clip_start_s"] == pytest.approx([0.64 * c for c in range(9)])
 
 
+def test_frames_are_taken_at_the_rate_of_the_video(frames: Path) -> None:
+    """50 images at 50 frames/s last a second: one clip of 16 at 25 frames/s, its ends dropped."""
+    (row,) = decode_batches(Video("v", frames, frame_rate=50), SPEC)
+    record = json.loads(row["record"])
+    assert (record["kind"], record["fps"], record["duration_s"]) == ("frames", 50, 1)
+    assert record["clip_start_s"] == pytest.approx([0.16])
+    (row,) = decode_batches(Video("v", frames), SPEC)
+    assert json.loads(row["record"])["fps"] == 25 and row["valid"] == 3
+
+
 def test_a_bad_video_is_a_row_with_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     path.write_text("no video")

@@ -97,6 +97,25 @@ def test_a_csv_that_does_not_say_where_its_paths_are(films: Path, first: str) ->
     )
 
 
+def test_the_frame_rate_of_a_line_wins_over_the_option(films: Path) -> None:
+    touch(films / "frames/8/0.jpg")
+    (films / "l.csv").write_text("path;Frame_Rate\nframes/7;29,97\nframes/8;\nfilms/a.mp4;30\n")
+    videos, failures = collect([films / "l.csv"], frame_rate=50)
+    assert failures == []
+    assert [(v.id, v.frame_rate) for v in videos] == [("7", 29.97), ("8", 50), ("a", 30)]
+    assert [v.frame_rate for v in collect([films / "l.csv"])[0]] == [29.97, 25, 30]
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "-25", "nan", "inf", "25 fps"])
+def test_a_frame_rate_that_is_none_is_the_failure_of_its_line(films: Path, rate: str) -> None:
+    (films / "l.csv").write_text(f"path,frame_rate\nframes/7,{rate}\nfilms/a.mp4,\n")
+    videos, (failure,) = collect([films / "l.csv"])
+    assert [video.id for video in videos] == ["a"]
+    assert failure.reason == (
+        f"{films}/l.csv line 2: frame_rate {rate!r}: expected frames per second, a number above 0"
+    )
+
+
 def test_a_mistake_names_list_and_line_and_the_rest_goes_on(films: Path) -> None:
     (films / "other.txt").write_text("films/a.mp4\n")
     (films / "l.csv").write_text(

@@ -58,7 +58,9 @@ def feature_rows(
         else {"num_cpus": CPU_ACTOR_CPUS}
     )
     # A worker's working directory is its node's, not ours.
-    items = [{"id": video.id, "path": video.place} for video in videos]
+    items = [
+        {"id": video.id, "path": video.place, "frame_rate": video.frame_rate} for video in videos
+    ]
     return (
         ray.data.from_items(items, override_num_blocks=len(items))
         .flat_map(
@@ -106,9 +108,9 @@ def _only_on(name: str, resources: dict[str, float]) -> dict[str, dict[str, floa
     return {"resources": {name: _A_LITTLE}} if name in resources else {}
 
 
-def _decode(item: dict[str, str], spec: ExtractionSpec) -> Iterator[Row]:
+def _decode(item: dict[str, Any], spec: ExtractionSpec) -> Iterator[Row]:
     node = _node()
-    for row in decode_batches(Video.at(item["id"], item["path"]), spec):
+    for row in decode_batches(Video.at(item["id"], item["path"], item["frame_rate"]), spec):
         yield row | {"decoded_on": node}
 
 

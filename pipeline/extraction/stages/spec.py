@@ -109,6 +109,7 @@ def _rows(
         reader=spec.reader,
         start_s=spec.start_s,
         end_s=min(ends_s, default=None),
+        frame_rate=video.frame_rate,
         stall_limit_s=spec.stall_limit_s,
     ) as stream:
         tried.pop()
