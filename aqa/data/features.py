@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from aqa.data.sources import source_difference
+from aqa.data.sources import Digest, moved_record, no_digest, source_difference
 from aqa.errors import AqaError
 from aqa.storage.places import Place, RemotePath, as_place
 from aqa.storage.whole_files import read_json, write_atomically, write_json
@@ -192,11 +193,13 @@ class FeatureFolder:
         video_id: str,
         origin: FeatureOrigin,
         source: dict[str, Any] | None = None,
+        *,
+        digest: Digest = no_digest,
         frame_rate: float | None = None,
     ) -> str | None:
         """Why this video must be extracted (again), None if its features are there and match.
 
-        ``source`` and ``frame_rate`` as in ``source_difference``; not compared where None.
+        ``source``, its ``digest`` and ``frame_rate`` are compared as in ``source_difference``.
         """
         path = self.path(video_id)
         if not path.exists():
@@ -214,7 +217,20 @@ class FeatureFolder:
             return f"features of another origin ({'; '.join(differences)})"
         if dtype.kind != "f" or list(shape) != record.get("shape"):
             return f"features have shape {list(shape)}, recorded {record.get('shape')}"
-        return source_difference(record, source, frame_rate)
+        return source_difference(record, source, digest, frame_rate)
+
+    def moved(
+        self, video_id: str, source: dict[str, Any], digest: Digest = no_digest
+    ) -> dict[str, Any] | None:
+        """The record to ``note`` of a video whose source lies elsewhere now; None if it does not.
+        Only where there is no ``reason_to_redo``."""
+        return moved_record(self.record(video_id) or {}, source, digest)
+
+    def note(self, video_id: str, record: dict[str, Any]) -> None:
+        """Replaces the record of one video; the features stay. Where the folder cannot be written
+        the old record does, too: it binds the same features."""
+        with suppress(AqaError, OSError):
+            write_json(self._record_path(video_id), record)
 
     def sweep(self) -> int:
         """Removes what killed writers left, and says how many files; only while nobody writes."""

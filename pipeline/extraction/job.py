@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +23,7 @@ from pipeline.extraction.folder.failures import FailureLog
 from pipeline.extraction.runs.meter import Meter
 from pipeline.extraction.runs.supervise import finished_videos
 from pipeline.extraction.stages.spec import ExtractionSpec, Finished, Precision
-from pipeline.footage.stamps import source_stamp
+from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console, counted
 from pipeline.workspace.run_folder import now
@@ -46,11 +47,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Division:
-    """Videos to do, ids that are complete, and those whose file is of something else."""
+    """Videos to do, ids that are complete, and those whose file is of something else; ``moved`` has
+    a new record for complete ones whose source was moved or touched."""
 
     todo: list[Video]
     complete: list[str]
     failures: list[Failure]
+    moved: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def extract(
@@ -76,6 +79,7 @@ def extract(
         refuse_other_origin(folder, origin, overwrite, [video.id for video in videos])
         pass_name = _overwriting(folder, origin, console) if overwrite else None
         division = divide(videos, folder, origin, pass_name)
+        _note_moved(folder, division, console)
         failures, written = [*missing, *division.failures], []
         if division.complete:
             console.note(
@@ -123,6 +127,17 @@ def extract(
     for place, good_s in salvaged:
         console.warn(f"{place}: damaged, only its first {good_s:.2f} s were taken")
     return Outcome(tuple(written), tuple(division.complete), tuple(failures), meter.summary())
+
+
+def _note_moved(folder: FeatureFolder, division: Division, console: Console) -> None:
+    for video_id, record in division.moved.items():
+        folder.note(video_id, record)
+    if moved := len(division.moved):
+        were, their = ("was", "its") if moved == 1 else ("were", "their")
+        console.note(
+            f"{counted(moved, 'video')} {were} moved or touched, not changed: {their} features "
+            "are kept"
+        )
 
 
 def _overwriting(folder: FeatureFolder, origin: FeatureOrigin, console: Console) -> str:
@@ -204,11 +219,14 @@ def divide(
             division.todo.append(video)
             continue
         try:
+            source = source_stamp(video.path)
+            digest = cache(partial(content_digest, video.path))
             reason = folder.reason_to_redo(
-                video.id, origin, source_stamp(video.path), frame_rate=video.frame_rate
+                video.id, origin, source, digest=digest, frame_rate=video.frame_rate
             )
             if overwriting and (folder.record(video.id) or {}).get("overwriting") != overwriting:
                 reason = reason or "to be overwritten"
+            moved = None if reason else folder.moved(video.id, source, digest)
         except (OSError, AqaError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             failure = Failure(video.id, _naming(str(video.path), reason), str(video.path))
@@ -216,6 +234,8 @@ def divide(
             continue
         if reason is None:
             division.complete.append(video.id)
+            if moved:
+                division.moved[video.id] = moved
         elif overwriting:
             division.todo.append(video)
         else:

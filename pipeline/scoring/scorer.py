@@ -18,7 +18,7 @@ from pipeline.errors import Failure, UsageError, one_line
 from pipeline.extraction.job import feature_origin, library_versions, make_spec
 from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.stamps import source_stamp
+from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console, counted
 from pipeline.workspace.run_folder import RunFolder
@@ -152,8 +152,14 @@ class Scorer:
         # Two files of one name are two videos: the cache knows each by where it lies.
         place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
         video = replace(item, id=f"{path.resolve().stem}-{place}")
-        stamp = source_stamp(path)
-        if not folder.reason_to_redo(video.id, origin, stamp, frame_rate=video.frame_rate):
+        reason = folder.reason_to_redo(
+            video.id,
+            origin,
+            source_stamp(path),
+            digest=lambda: content_digest(path),
+            frame_rate=video.frame_rate,
+        )
+        if reason is None:
             self._console.note(f"{path}: features taken from {folder.folder}")
         else:
             features, record = self._extract(video, spec)

@@ -46,7 +46,8 @@ def test_features_are_complete_only_if_everything_matches(place, origin):
     other = FeatureOrigin("swin3d_b", "random", None, "mini16x112")
     assert "swin3d_mini / swin3d_b" in folder.reason_to_redo("v", other)
     assert folder.reason_to_redo("v", origin, SOURCE | {"size": 6}) == "the source file has changed"
-    moved = folder.reason_to_redo("v", origin, SOURCE | {"path": "/other/v.mp4"})
+    elsewhere = SOURCE | {"path": "/other/v.mp4", "mtime_ns": 8}
+    moved = folder.reason_to_redo("v", origin, elsewhere)
     assert moved == f"its features are of another file, {SOURCE['path']}"
 
     whole = folder.path("v").read_bytes()
@@ -57,6 +58,73 @@ def test_features_are_complete_only_if_everything_matches(place, origin):
     assert "recorded [3, 4]" in folder.reason_to_redo("v", origin)
     (folder.folder / "provenance/v.json").unlink()
     assert folder.reason_to_redo("v", origin) == "features of unknown origin"
+
+
+CHANGED = "the source file has changed"
+OTHER = "its features are of another file, a.mp4"
+
+
+@pytest.mark.parametrize(
+    "known, now, digest, reason",
+    [
+        ("d1", {}, "never read", None),
+        ("d1", {"path": "b.mp4"}, "d1", None),  # moved
+        ("d1", {"path": "b.mp4", "mtime_ns": 8}, "d1", None),  # copied
+        ("d1", {"mtime_ns": 8}, "d1", None),  # touched
+        ("d1", {"path": "b.mp4"}, "d2", OTHER),  # another file of one size and time
+        ("d1", {"mtime_ns": 8}, "d2", CHANGED),
+        ("d1", {"size": 6}, "never read", CHANGED),
+        ("d1", {"path": "b.mp4"}, None, None),  # in a bucket: by its time
+        ("d1", {"path": "b.mp4", "mtime_ns": 8}, None, OTHER),
+        (None, {"path": "b.mp4"}, "never read", None),  # an older record: by its time
+        (None, {"mtime_ns": 8}, "never read", CHANGED),
+        (None, {"path": "b.mp4", "mtime_ns": 8}, "never read", OTHER),
+    ],
+)
+def test_a_source_is_known_by_its_content(tmp_path, origin, known, now, digest, reason):
+    def read():
+        assert digest != "never read"
+        return digest
+
+    folder, source = FeatureFolder(tmp_path), SOURCE | now
+    before = SOURCE | ({"digest": known} if known else {})
+    folder.save("v", some_features(), origin, {"source": before, "path": "a.mp4", "fps": 25.0})
+    assert folder.reason_to_redo("v", origin, source, digest=read) == reason
+
+
+def test_a_time_of_0_says_nothing_of_a_moved_source(tmp_path, origin):
+    """Some file systems keep none."""
+    folder, timeless = FeatureFolder(tmp_path), SOURCE | {"mtime_ns": 0}
+    folder.save("v", some_features(), origin, {"source": timeless})
+    assert folder.reason_to_redo("v", origin, timeless) is None
+    assert folder.reason_to_redo("v", origin, timeless | {"path": "b.mp4"}) == OTHER
+
+
+def test_where_a_source_was_moved_to_is_noted(place, origin):
+    folder, moved = FeatureFolder(place), SOURCE | {"path": "b.mp4"}
+    folder.save("v", some_features(), origin, {"source": SOURCE, "path": "a.mp4", "fps": 25.0})
+    record = folder.record("v")
+    assert folder.moved("v", SOURCE) is None
+    folder.note("v", folder.moved("v", moved, lambda: "d1"))
+    there = {"source": moved | {"digest": "d1"}, "path": "b.mp4"}
+    assert folder.record("v") == record | there
+    assert folder.moved("v", moved) is None
+    folder.note("v", folder.moved("v", SOURCE))  # nothing to read it with: what is known stays
+    assert folder.record("v")["source"] == SOURCE | {"digest": "d1"}
+
+
+def test_a_folder_that_cannot_be_written_keeps_its_record(tmp_path, origin, monkeypatch):
+    folder = FeatureFolder(tmp_path)
+    folder.save("v", some_features(), origin, {"source": SOURCE})
+
+    def read_only(*args):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("aqa.data.features.write_json", read_only)
+    moved = SOURCE | {"path": "b.mp4"}
+    folder.note("v", folder.moved("v", moved))
+    assert folder.record("v")["source"] == SOURCE
+    assert folder.reason_to_redo("v", origin, moved) is None
 
 
 def test_frames_at_another_rate_are_other_features(tmp_path, origin):

@@ -16,7 +16,7 @@ from aqa.data.features import FeatureFolder, FeatureOrigin
 from pipeline.extraction.job import divide
 from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.stamps import source_stamp
+from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 
 MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
@@ -41,7 +41,9 @@ def plain_lines(done: CliResult) -> list[str]:
     return [line for line in done.stderr.splitlines() if line.startswith("extract: ")]
 
 
-def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Path) -> None:
+def test_good_ones_are_done_bad_ones_named(
+    cli: Cli, footage: Path, tmp_path: Path, routine_video: Callable[..., Path]
+) -> None:
     done = cli("extract", "--videos", footage, tmp_path / "gone.mp4", *MINI)
     assert done.exit_code == 1
     assert "2 extracted, 0 complete before, 3 failed" in done.output
@@ -58,7 +60,8 @@ def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Pa
     record = folder.record("a")
     assert record["frame_count"] == 160 and record["fps"] == pytest.approx(25)
     assert record["clip_start_s"] == pytest.approx([0.64 * clip for clip in range(10)])
-    assert record["source"]["size"] == os.path.getsize(footage / "a.mp4")
+    at_present = source_stamp(footage / "a.mp4")
+    assert record["source"] == at_present | {"digest": content_digest(footage / "a.mp4")}
     versions = json.loads(Path("features/videos/provenance.json").read_text())["versions"]
     assert "torch" in versions
     assert not [path for path in Path("features").rglob("*.tmp")]
@@ -74,7 +77,7 @@ def test_good_ones_are_done_bad_ones_named(cli: Cli, footage: Path, tmp_path: Pa
     assert again.exit_code == 0 and "1 complete before" in again.output
     assert folder.path("a").stat().st_mtime_ns == before
 
-    os.utime(footage / "a.mp4")
+    routine_video("in/a.mp4", elements=10, seed=4)
     changed = cli("extract", "--videos", footage / "a.mp4", *MINI)
     assert changed.exit_code == 1
     assert "source file has changed; --overwrite computes it again" in changed.stderr

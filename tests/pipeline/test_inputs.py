@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from aqa import AqaError
 from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
-from pipeline.footage.stamps import source_stamp
+from pipeline.footage.stamps import PART_BYTES, content_digest, source_stamp
 from pipeline.footage.videos import Video, collect, raw_dataset
 
 
@@ -90,6 +91,39 @@ def test_stamp_changes_with_any_frame(tmp_path: Path) -> None:
     before = source_stamp(tmp_path / "v")
     (tmp_path / "v/1.jpg").write_bytes(b"xy")
     assert source_stamp(tmp_path / "v") != before
+
+
+def test_digest_of_a_file(tmp_path: Path) -> None:
+    """Of its first, middle and last part, whatever it is called."""
+    content = bytearray(4 * PART_BYTES)
+    (tmp_path / "a").write_bytes(content)
+    (tmp_path / "b").write_bytes(content)
+    digest = content_digest(tmp_path / "a")
+    assert digest == content_digest(tmp_path / "b") and len(digest) == 64
+    found = {digest}
+    for position in (0, 2 * PART_BYTES, len(content) - 1):
+        (tmp_path / "b").write_bytes(content[:position] + b"x" + content[position + 1 :])
+        found.add(content_digest(tmp_path / "b"))
+    (tmp_path / "b").write_bytes(content + b"0")
+    found.add(content_digest(tmp_path / "b"))
+    assert len(found) == 5
+    (tmp_path / "b").write_bytes(b"")
+    assert content_digest(tmp_path / "b") not in found
+
+
+def test_digest_of_a_folder_of_frames(tmp_path: Path) -> None:
+    """Of all names and sizes, and of its first, middle and last image."""
+    touch(*(tmp_path / f"v/{number}.jpg" for number in range(5)), tmp_path / "v/notes.txt")
+    shutil.copytree(tmp_path / "v", tmp_path / "w")
+    (tmp_path / "w/notes.txt").write_bytes(b"more")
+    found = {content_digest(tmp_path / "v")}
+    assert found == {content_digest(tmp_path / "w")}
+    for name, content in (("0", b"y"), ("2", b"y"), ("4", b"y"), ("1", b"xy"), ("5", b"x")):
+        (tmp_path / f"w/{name}.jpg").write_bytes(content)
+        found.add(content_digest(tmp_path / "w"))
+    assert len(found) == 6
+    (tmp_path / "empty").mkdir()
+    assert content_digest(tmp_path / "empty") not in found
 
 
 def put(*places: RemotePath, content: bytes = b"x") -> None:

@@ -18,9 +18,16 @@ from click.testing import Result as CliResult
 from aqa import AqaError
 from aqa.data.features import FeatureFolder, read_features
 from aqa.storage.places import RemotePath
+from pipeline.extraction.job import divide, feature_origin
 from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.stages.spec import (
+    Assembly,
+    ExtractionSpec,
+    FeatureExtractor,
+    decode_batches,
+)
 from pipeline.footage.copies import local_copy
+from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
@@ -31,6 +38,7 @@ MINI = (
     "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",
     "--workers", "1",
 )  # fmt: skip
+SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 COPY_AND_WAIT = """
 import sys
 from aqa.storage.places import as_place
@@ -139,9 +147,8 @@ def test_copies_of_a_killed_process_are_removed_those_of_a_living_one_are_not(
 
 def alone(path: Path) -> np.ndarray:
     """The features of a video of this machine, computed in this process."""
-    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
     assembly = Assembly()
-    for row in extract_rows(Video("v", path), spec, FeatureExtractor(spec)):
+    for row in extract_rows(Video("v", path), SPEC, FeatureExtractor(SPEC)):
         finished = assembly.add(row)
     return finished.features
 
@@ -174,6 +181,7 @@ def test_extract_from_and_to_a_bucket(
         assert read_features(folder.path(name)).tobytes() == alone(film).tobytes()
     record = folder.record("a")
     assert record["path"] == record["source"]["path"] == f"s3://{bucket.host}/in/a.mp4"
+    assert record["source"]["digest"] == content_digest(films[0])
 
     before = folder.path("a").info()
     again = cli("extract", "--videos", good.address, plain, *MINI, "--output", str(output))
@@ -185,6 +193,26 @@ def test_extract_from_and_to_a_bucket(
     everything += [path.read_bytes() for path in Path("runs").rglob("*.json")]
     everything.append((done.output + again.output).encode())
     assert not [text for text in everything if b"secret" in text]
+
+
+def test_features_of_a_bucket_are_those_of_a_copy_here(
+    bucket: RemotePath, temporary: Path, routine_video: Callable[..., Path]
+) -> None:
+    """The record has the digest of the copy that was read; within the bucket the time decides."""
+    film = routine_video("a.mp4")
+    there = put(bucket / "a.mp4", film.read_bytes())
+    *_, last = decode_batches(Video("a", there), SPEC)
+    folder, origin = FeatureFolder(bucket / "features"), feature_origin(SPEC)
+    folder.save("a", np.ones((3, 48)), origin, json.loads(last["record"]))
+    assert divide([Video("a", film)], folder, origin).moved["a"]["path"] == str(film)
+    moved = put(bucket / "b.mp4", film.read_bytes())
+    os.utime(film, ns=(0, 1))
+    for place, complete in ((there, ["a"]), (moved, []), (film, ["a"])):
+        division = divide([Video("a", place)], folder, origin)
+        assert division.complete == complete
+    stamp = source_stamp(moved)
+    folder.save("b", np.ones((3, 48)), origin, {"source": stamp | {"path": "s3://other/b.mp4"}})
+    assert divide([Video("b", moved)], folder, origin).moved["b"]["source"] == stamp
 
 
 def test_train_and_evaluate_on_features_in_a_bucket(

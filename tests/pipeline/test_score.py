@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,9 @@ def test_video_and_its_features_score_alike(
     (stored,) = Path("features/scored").rglob("*.npy")
     (second,) = results_of(cli("score", stored, "--checkpoint", checkpoint, "--json"))
     assert second["score"] == first["score"] and second["clips"] == first["clips"]
+    os.utime(video)
+    again = cli("score", video, "--checkpoint", checkpoint)
+    assert f"features taken from {stored.parent}" in again.output
 
 
 def test_a_part_of_a_video(cli: Cli, checkpoint: Path, routine_video: Callable[..., Path]) -> None:

@@ -20,7 +20,7 @@ from extractors import DamagedVideoError, ExtractorError, Protocol, get_protocol
 from extractors.readers.progress import STALL_LIMIT_S
 from pipeline.errors import one_line
 from pipeline.footage.copies import local_copy
-from pipeline.footage.stamps import source_stamp
+from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 
 # About this many bytes: small beside Ray's blocks, and a CPU shows progress.
@@ -71,7 +71,8 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Row]:
     try:
         stamp = source_stamp(video.path)
         with local_copy(video.path) as place:
-            record = {"path": str(video.path), "source": stamp}
+            source = stamp | {"digest": content_digest(place)}
+            record = {"path": str(video.path), "source": source}
             try:
                 yield from _rows(video, place, spec, record, tried, began)
             except DamagedVideoError as damage:
