@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,12 +89,12 @@ class Request:
     """Which trainings of an experiment, into which folder, and where they run."""
 
     output: Path
-    seeds: Sequence[int] = (0,)
-    folds: int | Path | None = None
-    only_fold: str | None = None
-    calibration_folds: int = 5  # 0: no calibration
-    device: str = "cpu"
-    ray: RayOptions = field(default_factory=RayOptions)
+    seeds: Sequence[int]
+    folds: int | str | None  # a number, or the path of a CSV
+    only_fold: str | None
+    calibration_folds: int  # 0: no calibration
+    device: str
+    ray: RayOptions
 
 
 def run_training(

@@ -1,0 +1,80 @@
+"""``aqa-pipeline evaluate``: its options, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import DataRoot, Json, Quiet, Version
+from pipeline.errors import UsageError
+from pipeline.workspace.console import Console
+from pipeline.workspace.settings import data_root as find_data_root
+from pipeline.workspace.settings import load_settings
+
+
+def evaluate(
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A checkpoint or a shipped model's name; several are an ensemble. Default: the "
+            "last trained."
+        ),
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Feature folder (or s3://...), with --labels.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="CSV with id,score[,split].")] = None,
+    config: Annotated[str | None, typer.Option(help="Or a published data set's config.")] = None,
+    data_root: DataRoot = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="test or train. Default: test; all of --labels without splits."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for figures and predictions (JSON, CSV) and a plot of them."),
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """How well a checkpoint's scores agree with the judges'.
+
+    Spearman with its 95 % bootstrap interval, R-l2, Kendall's tau and the mean
+    absolute error, over the videos of a split. Several checkpoints are an ensemble:
+    their scores are averaged, and each one's own figures stand beside the ensemble's.
+
+    Examples:
+
+      aqa-pipeline evaluate --checkpoint model.pt --config fisv-pcs
+
+      aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
+    """
+    from aqa.storage.places import as_place
+    from pipeline.reports.terminal import print_agreement
+    from pipeline.scoring.agreement import evaluate_checkpoints, find_examples
+    from pipeline.scoring.scorer import pick_checkpoint
+    from pipeline.workspace.run_folder import RunFolder, require_writable
+
+    settings, console = load_settings(), Console(quiet, json)
+    runs = RunFolder(settings.runs)
+    last = runs.last_extraction()
+    if labels is not None and features is None and last is not None and last.dataset is None:
+        features = last.features
+        console.note(f"features: {features}, extracted last ({last.finished}); others: --features")
+    if (labels is None) == (config is None) or (features is None and labels is not None):
+        raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
+    checkpoints = checkpoint or [pick_checkpoint(None, runs, console)]
+    if output is not None:
+        require_writable(output)
+    root = find_data_root(data_root, settings) if config else None
+    folder = as_place(features) if features else None
+    labelled = find_examples(config, root, folder, labels, split, console)
+    agreement = evaluate_checkpoints(checkpoints, labelled, console)
+    print_agreement(agreement, json, console)
+    if output is not None:
+        agreement.save(output)
+        console.note(f"figures, predictions and plot: {output}")
+    return 0

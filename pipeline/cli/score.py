@@ -1,0 +1,86 @@
+"""``aqa-pipeline score``: its options, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from extractors.readers.file_names import FRAME_RATE
+from pipeline.cli.options import Backbone, Device, FrameRate, Json, Quiet, Version, Weights, chosen_device
+from pipeline.workspace.console import Console
+from pipeline.workspace.settings import load_settings
+
+
+def score(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="VIDEO...", help="Videos, folders, or feature .npy files."),
+    ],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            help="A trained checkpoint, or a shipped model's name (see `models`). Default: the one "
+            "trained last here."
+        ),
+    ] = None,
+    backbone: Backbone = None,
+    weights: Weights = None,
+    start: Annotated[
+        float | None, typer.Option(help="Assess from this second of the video on.")
+    ] = None,
+    end: Annotated[float | None, typer.Option(help="Assess up to this second.")] = None,
+    frame_rate: FrameRate = FRAME_RATE,
+    json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a self-contained HTML page here.")
+    ] = None,
+    device: Device = None,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """A video to a score, and where in it the points were won and lost.
+
+    The backbone, weights and protocol are those that the checkpoint was trained
+    on. Features of a video are kept, so that scoring it again is quick.
+
+    Examples:
+
+      aqa-pipeline score video.mp4
+
+      aqa-pipeline score videos/ --checkpoint model.pt --report report.html
+    """
+    from extractors.readers.file_names import VIDEO_SUFFIXES
+    from pipeline.footage.videos import collect
+    from pipeline.reports.terminal import print_json, show_result
+    from pipeline.scoring.scorer import FEATURE_SUFFIX, Scorer, pick_checkpoint, score_all
+    from pipeline.workspace.run_folder import RunFolder, require_writable
+
+    settings, console = load_settings(), Console(quiet, json)
+    found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
+    scorer = Scorer(
+        pick_checkpoint(checkpoint, RunFolder(settings.runs), console),
+        device=chosen_device(device, settings),
+        backbone=backbone or settings.backbone,
+        weights=weights or settings.weights,
+        cache=settings.features / "scored",
+        console=console,
+    )
+    if report is not None:
+        require_writable(report.parent)
+    scorer.prepare(found, start, end)
+    results, failed = score_all(scorer, found, start_s=start, end_s=end)
+    failures += failed
+    if json:
+        print_json(results, failures)
+    else:
+        for result in results:
+            show_result(result, console)
+    console.failures(failures)
+    if report is not None:
+        from pipeline.reports.page import write_report
+
+        write_report(report, results, failures)
+        console.note(f"report: {report}")
+    return 1 if failures else 0

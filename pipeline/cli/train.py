@@ -1,0 +1,148 @@
+"""``aqa-pipeline train``: its options, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import (
+    DataRoot,
+    Device,
+    Quiet,
+    RayAddress,
+    Version,
+    chosen_device,
+    integers,
+)
+from pipeline.errors import UsageError
+from pipeline.workspace.console import Console
+from pipeline.workspace.settings import data_root as find_data_root
+from pipeline.workspace.settings import load_settings
+
+CALIBRATION_FOLDS = 5
+
+
+def train(
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="A YAML file, or a shipped experiment such as fisv-pcs. Default: that "
+            "of the data set extracted last."
+        ),
+    ] = None,
+    data_root: DataRoot = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="Feature folder (or s3://...), where it is not where the layout has it."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Your own scores: a CSV with id,score[,split].")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a config key: training.epochs=10."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Comma-separated; one training each.")] = "0",
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Cross-validate on the training videos: a number, or a CSV of id,fold."),
+    ] = None,
+    calibration_folds: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Folds whose errors give the scorer its intervals (from 20 training videos on); "
+            "0: no intervals.",
+        ),
+    ] = CALIBRATION_FOLDS,
+    only_fold: Annotated[str | None, typer.Option(help="Of the folds, hold out only this.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Run folder. Default: runs/CONFIG-DATE-TIME. Finished runs in it stay."),
+    ] = None,
+    device: Device = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trainings at once. Default: as many as there is room for."),
+    ] = None,
+    ray_address: RayAddress = None,
+    init_config: Annotated[
+        Path | None,
+        typer.Option(help="Train nothing; write a commented config to this new file, to change."),
+    ] = None,
+    quiet: Quiet = False,
+    version: Version = False,
+) -> int:
+    """Features to a scorer; or, with --folds, to an honest table of how well it does.
+
+    Every number states its split, seed and how the epoch was chosen. The test
+    videos are looked at once, after the training. Several folds and seeds are
+    spread over Ray, on this machine or a cluster. The same command with the same
+    --output goes on after an interruption, to the same weights. Table, plots and
+    tensorboard logs lie in the run folder.
+
+    Examples:
+
+      aqa-pipeline train
+
+      aqa-pipeline train --config fisv-pcs --folds 5 --seeds 0,1,2
+
+      aqa-pipeline train --labels scores.csv --features features/videos
+
+      aqa-pipeline train --init-config mine.yaml
+    """
+    from aqa import load_config, load_dataset
+    from aqa.storage.places import as_place
+    from pipeline.cluster.session import RayOptions
+    from pipeline.training.template import write_template
+    from pipeline.training.train import Request, choose_sources, run_training
+    from pipeline.workspace.run_folder import LastTraining, RunFolder, now, require_writable
+
+    settings, console = load_settings(), Console(quiet)
+    if calibration_folds == 1:
+        raise UsageError("--calibration-folds 1: expected 0 or at least 2")
+    if init_config is not None:
+        write_template(load_config(config or "own", set_ or []), init_config)
+        console.result(f"{init_config} written: change it, then train with --config {init_config}")
+        return 0
+    runs = RunFolder(settings.runs)
+    sources = choose_sources(
+        config=config,
+        overrides=set_ or [],
+        data_root=data_root,
+        features=as_place(features) if features else None,
+        labels=labels,
+        last=runs.last_extraction(),
+        console=console,
+    )
+    numbers = integers("--seeds", seeds)
+    split = int(folds) if folds is not None and folds.isdecimal() else folds
+    root = sources.data_root
+    if root is None and sources.config.dataset.kind != "csv":
+        root = find_data_root(None, settings)
+    dataset = load_dataset(sources.config, root, features=sources.features, labels=sources.labels)
+    for line in dataset.notes:
+        console.note(line)
+    output = output or runs.new_run(sources.config.name)
+    require_writable(output)
+    request = Request(
+        output=output,
+        seeds=numbers,
+        folds=split,
+        only_fold=only_fold,
+        calibration_folds=calibration_folds,
+        device=chosen_device(device, settings),
+        ray=RayOptions(ray_address, workers),
+    )
+    checkpoint = run_training(dataset, sources.config, request, console)
+    console.result(f"run folder: {output}")
+    if checkpoint is None:
+        console.note(
+            "cross-validation trains no scorer on all the data: for `score`, train without --folds"
+        )
+    else:
+        runs.remember(LastTraining(sources.config.name, str(checkpoint.resolve()), now()))
+        console.result(f"checkpoint: {checkpoint}")
+    return 0
