@@ -37,15 +37,16 @@ def write_atomically(path: Place, write: Callable[[BinaryIO], object]) -> None:
 
 def write_json(path: Place, content: Any) -> None:
     """Strict JSON: a nan (a correlation of one video, say) is written as null."""
-    text = json.dumps(_strict(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(strict(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def _strict(content: Any) -> Any:
+def strict(content: Any) -> Any:
+    """The same document with null for nan and infinity, which JSON does not have."""
     if isinstance(content, dict):
-        return {key: _strict(value) for key, value in content.items()}
+        return {key: strict(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_strict(value) for value in content]
+        return [strict(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 

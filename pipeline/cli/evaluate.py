@@ -53,9 +53,9 @@ def evaluate(
       aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
     """
     from aqa.storage.places import as_place
-    from pipeline.reports.terminal import print_agreement
+    from pipeline.reports.agreement import print_agreement, save_agreement
     from pipeline.scoring.agreement import evaluate_checkpoints, find_examples
-    from pipeline.scoring.scorer import pick_checkpoint
+    from pipeline.scoring.pick import pick_checkpoint
     from pipeline.workspace.run_folder import RunFolder, require_writable
 
     settings, console = load_settings(), Console(quiet, json)
@@ -75,6 +75,6 @@ def evaluate(
     agreement = evaluate_checkpoints(checkpoints, labelled, console)
     print_agreement(agreement, json, console)
     if output is not None:
-        agreement.save(output)
+        save_agreement(agreement, output)
         console.note(f"figures, predictions and plot: {output}")
     return 0

@@ -54,23 +54,25 @@ def score(
     from extractors.readers.file_names import VIDEO_SUFFIXES
     from pipeline.footage.videos import collect
     from pipeline.reports.terminal import print_json, show_result
-    from pipeline.scoring.scorer import FEATURE_SUFFIX, Scorer, pick_checkpoint, score_all
+    from pipeline.scoring.features import FEATURE_SUFFIX, Part
+    from pipeline.scoring.pick import pick_checkpoint
+    from pipeline.scoring.scorer import Extraction, Scorer, score_all
     from pipeline.workspace.run_folder import RunFolder, require_writable
 
-    settings, console = load_settings(), Console(quiet, json)
+    settings, console, part = load_settings(), Console(quiet, json), Part(start, end)
     found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
-    scorer = Scorer(
-        pick_checkpoint(checkpoint, RunFolder(settings.runs), console),
+    extraction = Extraction(
         device=chosen_device(device, settings),
+        cache=settings.features / "scored",
         backbone=backbone or settings.backbone,
         weights=weights or settings.weights,
-        cache=settings.features / "scored",
-        console=console,
     )
+    picked = pick_checkpoint(checkpoint, RunFolder(settings.runs), console)
+    scorer = Scorer(picked, extraction, console)
     if report is not None:
         require_writable(report.parent)
-    scorer.prepare(found, start, end)
-    results, failed = score_all(scorer, found, start_s=start, end_s=end)
+    scorer.prepare(found, part)
+    results, failed = score_all(scorer, found, part)
     failures += failed
     if json:
         print_json(results, failures)

@@ -29,9 +29,10 @@ from pipeline.demo.drawn import ELEMENT_FRAMES, FPS, Routine, random_routine, wr
 from pipeline.errors import UsageError
 from pipeline.extraction.job import extract, make_spec
 from pipeline.footage.videos import Video, collect
-from pipeline.reports.page import moments, write_report
+from pipeline.reports.page import write_report
 from pipeline.reports.plots import agreement_figure, routine_figure, save_png
-from pipeline.scoring.scorer import Result, Scorer
+from pipeline.scoring.result import Result, moments
+from pipeline.scoring.scorer import Extraction, Scorer
 from pipeline.workspace.console import Console
 
 TRAINING, HELD_OUT, ELEMENTS = 64, 32, 8
@@ -175,10 +176,8 @@ def _clip_agreement(
 
 
 def _score(folder: Path, video: Path, device: str, console: Console) -> Result:
-    scorer = Scorer(
-        folder / "checkpoint.pt", device=device, cache=folder / "scored", console=console
-    )
-    result = scorer.score_video(Video(video.stem, video), None, None)
+    extraction = Extraction(device=device, cache=folder / "scored")
+    result = Scorer(folder / "checkpoint.pt", extraction, console).score(Video(video.stem, video))
     write_json(folder / "score.json", {"results": [result.to_dict()]})
     save_png(routine_figure(result), folder / "score.png")
     write_report(folder / "report.html", [result], [])
@@ -199,8 +198,8 @@ def _tell(
     )
     console.result(
         f"{Path(result.video).name}: score {result.score:.1f}, true {truth.score:.1f}; "
-        f"most won at {best['when']} (truly best at {first:.1f} s), "
-        f"most lost at {worst['when']} (truly worst at {last:.1f} s)"
+        f"most won at {best.when} (truly best at {first:.1f} s), "
+        f"most lost at {worst.when} (truly worst at {last:.1f} s)"
     )
     console.result(
         f"in {folder}: videos/, scores.csv, features/, checkpoint.pt, evaluation.json, score.json, "

@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.scoring.scorer import Result
+from pipeline.scoring.result import Result
 from pipeline.workspace.console import clock
 
 # A part shorter than this has marks closer than a second.

@@ -23,11 +23,10 @@ from aqa import (
 )
 from aqa.data import DATASETS
 from aqa.experiments.evaluation import evaluate_each
-from aqa.experiments.runs import METRICS, figures, per_video, save_results
+from aqa.experiments.runs import METRICS, figures
 from aqa.storage.places import Place
 from pipeline.errors import UsageError
-from pipeline.reports.plots import agreement_figure, save_png
-from pipeline.workspace.console import Console, counted
+from pipeline.workspace.console import Console
 
 # Agreement needs no score range; the CSV reader asks for one to train in.
 ANY_RANGE = "dataset.score_range=[-1.0e+12, 1.0e+12]"
@@ -106,32 +105,6 @@ class Agreement:
             "members": [row for row in self.rows if row["checkpoint"] != ENSEMBLE],
             **self.over_members(),
         }
-
-    def save(self, folder: Path) -> None:
-        """results.json, results.csv, predictions.csv and predicted-against-true.png."""
-        evaluations = [member.evaluation for member in self.members]
-        if len(evaluations) > 1:
-            evaluations.append(self.ensemble)
-        predictions = [
-            {"checkpoint": row["checkpoint"], **entry, "chosen_on": row["chosen_on"]}
-            for row, evaluation in zip(self.rows, evaluations, strict=True)
-            for entry in per_video(evaluation)
-        ]
-        save_results(folder, self.to_dict(), self.rows, predictions)
-        whole = self.ensemble
-        figure = agreement_figure(whole.predicted, whole.true, self.title)
-        save_png(figure, folder / "predicted-against-true.png")
-
-    @property
-    def title(self) -> str:
-        """What is shown, how good it is, and how the epoch was chosen."""
-        low, high = self.ensemble.spearman_interval
-        several = f", mean of {len(self.members)} checkpoints" if len(self.members) > 1 else ""
-        return (
-            f"{self.name}, {self.score}: {counted(len(self.ensemble.ids), 'video')}{several}\n"
-            f"Spearman {self.ensemble.spearman:.3f} (95 % bootstrap {low:.3f} to {high:.3f})\n"
-            f"epoch kept: {self.chosen_on}"
-        )
 
 
 def find_examples(

@@ -16,8 +16,8 @@ from aqa.models.calibration import FEWEST, Calibration
 from aqa.storage.places import Place, as_place
 from pipeline.cluster.session import RayOptions
 from pipeline.errors import UsageError
+from pipeline.reports.agreement import FIGURES, figure_cells, show_spearman
 from pipeline.reports.plots import agreement_figure, learning_figure, save_png
-from pipeline.reports.terminal import FIGURES, figure_cells, show_spearman
 from pipeline.training.over_ray import run_all
 from pipeline.workspace.console import Console, counted
 from pipeline.workspace.run_folder import LastExtraction

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa import load_config, load_dataset, save_checkpoint, train
-from pipeline.reports.terminal import short_names
+from pipeline.reports.agreement import short_names
 
 Cli = Callable[..., CliResult]
 SMALL = [

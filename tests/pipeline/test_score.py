@@ -20,7 +20,7 @@ from aqa.models import ClipModelConfig, PublishedModelConfig, build_model
 from aqa.models.base import ModelInfo
 from aqa.models.calibration import Calibration
 from extractors import build_backbone
-from pipeline.scoring.scorer import clip_times
+from pipeline.scoring.result import clip_times
 
 Cli = Callable[..., CliResult]
 

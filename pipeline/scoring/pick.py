@@ -1,0 +1,31 @@
+"""Which checkpoint a command takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aqa.checkpoints.shipped import shipped_models
+from pipeline.errors import UsageError
+from pipeline.workspace.console import Console
+from pipeline.workspace.run_folder import RunFolder
+
+
+def pick_checkpoint(option: Path | None, runs: RunFolder, console: Console) -> Path:
+    """``--checkpoint``, a file or a shipped model's name; else the one that was trained last here,
+    and says which."""
+    if option is not None:
+        if not option.is_file() and str(option) not in (shipped := shipped_models()):
+            raise UsageError(
+                f"--checkpoint {option}: no such file; shipped models are {', '.join(shipped)}"
+            )
+        return option
+    last = runs.last_training()
+    if last is None:
+        raise UsageError(
+            f"nothing trained yet in {runs.root}: run `aqa-pipeline train` first, or give "
+            f"--checkpoint with a file or a shipped model ({', '.join(shipped_models())})"
+        )
+    if not Path(last.checkpoint).is_file():
+        raise UsageError(f"the last trained checkpoint {last.checkpoint} is gone: train again")
+    console.note(f"checkpoint: {last.checkpoint} ({last.config}, trained last, {last.finished})")
+    return Path(last.checkpoint)

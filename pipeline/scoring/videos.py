@@ -1,0 +1,102 @@
+"""Clip features of videos as a checkpoint needs them, made in this process and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from extractors import ExtractorError
+from pipeline.errors import UsageError
+from pipeline.extraction.job import feature_origin, library_versions, make_spec
+from pipeline.extraction.runs.in_process import extract_rows
+from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.footage.stamps import content_digest, source_stamp
+from pipeline.footage.videos import Video
+from pipeline.scoring.features import ClipFeatures, Part
+from pipeline.workspace.console import Console
+
+
+def spec_like(
+    trained: FeatureOrigin | None,
+    checkpoint: Path,
+    *,
+    backbone: str | None,
+    weights: str | None,
+    device: str,
+) -> ExtractionSpec:
+    """The extraction that a checkpoint was trained on; given options win over what it says."""
+    if trained is None:
+        raise UsageError(
+            f"{checkpoint} does not know which features it was trained on: "
+            "extract them and score the .npy files"
+        )
+    weights = weights or trained.weights
+    if weights.startswith("file:"):
+        raise UsageError(
+            f"{checkpoint} was trained on features of weights {weights}: "
+            "give that file with --weights PATH"
+        )
+    return make_spec(
+        architecture=backbone or trained.backbone,
+        weights=weights,
+        protocol=trained.protocol,
+        device=device,
+    )
+
+
+class KeptFeatures:
+    """Features of videos by one spec; those of a video that was seen before are not made again."""
+
+    def __init__(self, spec: ExtractionSpec, cache: Path, console: Console) -> None:
+        self.origin = feature_origin(spec)
+        self._spec, self._cache, self._console = spec, cache, console
+
+    def of(self, item: Video, part: Part) -> ClipFeatures:
+        """Those of a video or frame folder."""
+        path = item.path
+        folder = FeatureFolder(self._cache / _fingerprint(self.origin, part))
+        # Two files of one name are two videos: the cache knows each by where it lies.
+        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        video = replace(item, id=f"{path.resolve().stem}-{place}")
+        reason = folder.reason_to_redo(
+            video.id,
+            self.origin,
+            source_stamp(path),
+            digest=lambda: content_digest(path),
+            frame_rate=video.frame_rate,
+        )
+        if reason is None:
+            self._console.note(f"{path}: features taken from {folder.folder}")
+            kept = read_features(folder.path(video.id))
+            return ClipFeatures(kept, self.origin, folder.record(video.id))
+        features, record = self._extract(video, part)
+        folder.write_origin(self.origin, library_versions() | {"device": self._spec.device})
+        folder.save(video.id, features, self.origin, record)
+        return ClipFeatures(features, self.origin, record)
+
+    @cached_property
+    def _extractor(self) -> FeatureExtractor:
+        return FeatureExtractor(self._spec)
+
+    def _extract(self, video: Video, part: Part) -> tuple[np.ndarray, dict[str, Any]]:
+        spec = replace(self._spec, start_s=part.start_s, end_s=part.end_s)
+        assembly = Assembly()
+        with self._console.progress(video.path.name, 0, "clip") as progress:
+            for row in extract_rows(video, spec, self._extractor):
+                progress.total = int(row["total"])
+                progress.advance(by=int(row["valid"]))
+                finished = assembly.add(row)
+                if finished is not None and finished.error:
+                    raise ExtractorError(finished.error)
+        return finished.features, finished.record
+
+
+def _fingerprint(origin: FeatureOrigin, part: Part) -> str:
+    text = f"{origin.to_dict()} {part.start_s} {part.end_s}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
