@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -72,6 +73,18 @@ class LossWeights(ScoreWeights, Protocol):
     def attention_loss(self) -> float: ...
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread: for work so small that several only wait for each other, and so that
+    no number depends on how many cores there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 class ScoringModel(nn.Module, ABC):
     """What the rest of the project knows of a model: what it is, and how it assesses a video.
 
@@ -135,7 +148,8 @@ class ScoringModel(nn.Module, ABC):
             raise AqaError("the features hold NaN or infinity")
         was_training = self.training
         self.eval()
-        weights, scores = (values.double().cpu().numpy() for values in self.weigh(clips))
+        with one_thread():
+            weights, scores = (values.double().cpu().numpy() for values in self.weigh(clips))
         self.train(was_training)
         low, high = self.info.score_range
         # Weights that add up exactly, whatever the rounding of the network's own softmax.

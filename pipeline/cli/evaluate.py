@@ -10,8 +10,6 @@ import typer
 from pipeline.cli.options import DataRoot, Json, Quiet, Version
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console
-from pipeline.workspace.settings import data_root as find_data_root
-from pipeline.workspace.settings import load_settings
 
 
 def evaluate(
@@ -57,6 +55,8 @@ def evaluate(
     from pipeline.scoring.agreement import evaluate_checkpoints, find_examples
     from pipeline.scoring.pick import pick_checkpoint
     from pipeline.workspace.run_folder import RunFolder, require_writable
+    from pipeline.workspace.settings import data_root as find_data_root
+    from pipeline.workspace.settings import load_settings
 
     settings, console = load_settings(), Console(quiet, json)
     runs = RunFolder(settings.runs)

@@ -21,8 +21,6 @@ from pipeline.cli.options import (
 )
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console, counted
-from pipeline.workspace.settings import Settings, load_settings
-from pipeline.workspace.settings import data_root as find_data_root
 
 if TYPE_CHECKING:
     from aqa.storage.places import Place
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.extraction.job import Outcome
     from pipeline.extraction.stages.spec import ExtractionSpec
     from pipeline.footage.videos import Video
+    from pipeline.workspace.settings import Settings
 
 
 def extract(
@@ -125,6 +124,8 @@ def extract(
     from aqa.storage.places import as_place
     from pipeline.extraction.job import DATASET_PROTOCOLS, make_spec
     from pipeline.footage.videos import collect, raw_dataset
+    from pipeline.workspace.settings import data_root as find_data_root
+    from pipeline.workspace.settings import load_settings
 
     settings, console = load_settings(), Console(quiet)
     paths = [*(videos or []), *(more_videos or [])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,9 @@ from extractors.errors import ExtractorError
 from pipeline import __version__
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console
-from pipeline.workspace.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.workspace.settings import Settings
 
 INTERRUPTED = 130
 

@@ -10,7 +10,6 @@ import typer
 from extractors.readers.file_names import FRAME_RATE
 from pipeline.cli.options import Backbone, Device, FrameRate, Json, Quiet, Version, Weights, chosen_device
 from pipeline.workspace.console import Console
-from pipeline.workspace.settings import load_settings
 
 
 def score(
@@ -58,6 +57,7 @@ def score(
     from pipeline.scoring.pick import pick_checkpoint
     from pipeline.scoring.scorer import Extraction, Scorer, score_all
     from pipeline.workspace.run_folder import RunFolder, require_writable
+    from pipeline.workspace.settings import load_settings
 
     settings, console, part = load_settings(), Console(quiet, json), Part(start, end)
     found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)

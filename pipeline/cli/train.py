@@ -18,8 +18,6 @@ from pipeline.cli.options import (
 )
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console
-from pipeline.workspace.settings import data_root as find_data_root
-from pipeline.workspace.settings import load_settings
 
 CALIBRATION_FOLDS = 5
 
@@ -99,6 +97,8 @@ def train(
     from pipeline.training.template import write_template
     from pipeline.training.train import Request, choose_sources, run_training
     from pipeline.workspace.run_folder import LastTraining, RunFolder, now, require_writable
+    from pipeline.workspace.settings import data_root as find_data_root
+    from pipeline.workspace.settings import load_settings
 
     settings, console = load_settings(), Console(quiet)
     if calibration_folds == 1:

@@ -15,7 +15,7 @@ import numpy as np
 
 from aqa.checkpoints.checkpoint import check_origin, load_checkpoint
 from aqa.errors import AqaError
-from aqa.models.base import ScoringModel
+from aqa.models.base import ScoringModel, one_thread
 from extractors.errors import ExtractorError
 from pipeline.errors import Failure, UsageError, one_line
 from pipeline.footage.videos import Video
@@ -52,7 +52,8 @@ class Scorer:
 
     def __init__(self, checkpoint: Path, extraction: Extraction, console: Console) -> None:
         self.checkpoint = checkpoint
-        self.model = load_checkpoint(checkpoint)
+        with one_thread():
+            self.model = load_checkpoint(checkpoint)
         self._extraction, self._console = extraction, console
 
     def prepare(self, items: Sequence[Video], part: Part) -> None:
