@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,12 @@ from pipeline.cli.options import (
 )
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console
+
+if TYPE_CHECKING:
+    from aqa import AqaDataset
+    from pipeline.training.sources import TrainingData
+    from pipeline.workspace.run_folder import RunFolder
+    from pipeline.workspace.settings import Settings
 
 CALIBRATION_FOLDS = 5
 
@@ -91,24 +97,20 @@ def train(
 
       aqa-pipeline train --init-config mine.yaml
     """
-    from aqa import load_config, load_dataset
     from aqa.storage.places import as_place
     from pipeline.cluster.session import RayOptions
-    from pipeline.training.template import write_template
-    from pipeline.training.train import Request, choose_sources, run_training
-    from pipeline.workspace.run_folder import LastTraining, RunFolder, now, require_writable
-    from pipeline.workspace.settings import data_root as find_data_root
+    from pipeline.training.sources import choose_data
+    from pipeline.training.train import Request, run_training
+    from pipeline.workspace.run_folder import RunFolder, require_writable
     from pipeline.workspace.settings import load_settings
 
     settings, console = load_settings(), Console(quiet)
     if calibration_folds == 1:
         raise UsageError("--calibration-folds 1: expected 0 or at least 2")
     if init_config is not None:
-        write_template(load_config(config or "own", set_ or []), init_config)
-        console.result(f"{init_config} written: change it, then train with --config {init_config}")
-        return 0
+        return _write_config(config, set_ or [], init_config, console)
     runs = RunFolder(settings.runs)
-    sources = choose_sources(
+    data = choose_data(
         config=config,
         overrides=set_ or [],
         data_root=data_root,
@@ -118,31 +120,54 @@ def train(
         console=console,
     )
     numbers = integers("--seeds", seeds)
-    split = int(folds) if folds is not None and folds.isdecimal() else folds
-    root = sources.data_root
-    if root is None and sources.config.dataset.kind != "csv":
-        root = find_data_root(None, settings)
-    dataset = load_dataset(sources.config, root, features=sources.features, labels=sources.labels)
-    for line in dataset.notes:
-        console.note(line)
-    output = output or runs.new_run(sources.config.name)
+    dataset = _load(data, settings, console)
+    output = output or runs.new_run(data.config.name)
     require_writable(output)
     request = Request(
         output=output,
         seeds=numbers,
-        folds=split,
+        folds=int(folds) if folds is not None and folds.isdecimal() else folds,
         only_fold=only_fold,
         calibration_folds=calibration_folds,
         device=chosen_device(device, settings),
         ray=RayOptions(ray_address, workers),
     )
-    checkpoint = run_training(dataset, sources.config, request, console)
+    checkpoint = run_training(dataset, data.config, request, console)
     console.result(f"run folder: {output}")
+    _remember(checkpoint, data.config.name, runs, console)
+    return 0
+
+
+def _write_config(config: str | None, overrides: list[str], path: Path, console: Console) -> int:
+    from aqa import load_config
+    from pipeline.training.template import write_template
+
+    write_template(load_config(config or "own", overrides), path)
+    console.result(f"{path} written: change it, then train with --config {path}")
+    return 0
+
+
+def _load(data: TrainingData, settings: Settings, console: Console) -> AqaDataset:
+    from aqa import load_dataset
+    from pipeline.workspace.settings import data_root as find_data_root
+
+    root = data.data_root
+    if root is None and data.config.dataset.kind != "csv":
+        root = find_data_root(None, settings)
+    dataset = load_dataset(data.config, root, features=data.features, labels=data.labels)
+    for line in dataset.notes:
+        console.note(line)
+    return dataset
+
+
+def _remember(checkpoint: Path | None, name: str, runs: RunFolder, console: Console) -> None:
+    """What ``score`` takes when it is not told anything else."""
+    from pipeline.workspace.run_folder import LastTraining, now
+
     if checkpoint is None:
         console.note(
             "cross-validation trains no scorer on all the data: for `score`, train without --folds"
         )
-    else:
-        runs.remember(LastTraining(sources.config.name, str(checkpoint.resolve()), now()))
-        console.result(f"checkpoint: {checkpoint}")
-    return 0
+        return
+    runs.remember(LastTraining(name, str(checkpoint.resolve()), now()))
+    console.result(f"checkpoint: {checkpoint}")

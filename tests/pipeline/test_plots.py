@@ -8,7 +8,7 @@ from aqa import load_config
 from aqa.experiments.evaluation import Evaluation
 from aqa.experiments.runs import RunResult, summarise
 from pipeline.reports.plots import agreement_figure, learning_figure
-from pipeline.training.train import held_out_videos, plot_title
+from pipeline.reports.training import held_out_videos, plot_title
 
 
 def history(losses: list[float], **figures: list[float]) -> list[dict[str, float]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from datetime import datetime
 
 from aqa.data.features import FeatureFolder
 from aqa.storage.whole_files import write_atomically
 from pipeline.errors import Failure
+from pipeline.workspace.run_folder import now
 
 FILE_NAME = "failures.jsonl"
 
@@ -38,7 +38,7 @@ class FailureLog:
             "path": failure.path or failure.name,
             "reason": failure.reason,
             "tried": list(failure.tried),
-            "time": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "time": now(),
         }
         self._lines.append(json.dumps(entry, ensure_ascii=False))
         self._write()
