@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from extractors.readers.file_names import FRAME_RATE
-from pipeline.cli.options import Backbone, Device, FrameRate, Json, Quiet, Version, Weights, chosen_device
+from pipeline.cli.options import (
+    Backbone,
+    Device,
+    FrameRate,
+    Json,
+    Quiet,
+    Version,
+    Weights,
+    chosen_device,
+)
 from pipeline.workspace.console import Console
 
 
