@@ -18,15 +18,14 @@ class DatasetConfig(Section):
     kind: str = Field(description="csv is any table of your own scores")
     score: str | None = Field(
         None,
-        description="what to learn; fisv: tes, pcs; rg: total, difficulty, execution; csv: how to "
-        "call it; null: the usual one",
+        description="what to learn; csv: how to call it; null: the usual one",
     )
     all_scores: tuple[str, ...] = Field(
         (),
-        description="fisv, rg: scores that model.kind clips learns together",
+        description="scores that are learned together (model.kind clips)",
         validation_alias=AliasChoices("all_scores", "jointly"),  # as it was called until 0.1
     )
-    apparatus: str | None = Field(None, description="rg only: Ball, Clubs, Hoop or Ribbon")
+    apparatus: str | None = Field(None, description="of a data set whose parts are trained apart")
     features: Path | None = Field(
         None, description="folder of feature files; null: as --features says, or the usual layout"
     )

@@ -10,6 +10,9 @@ from typing import Any
 from aqa.data.labels import Labels
 from aqa.storage import Place
 
+# What a score is called where nobody names it.
+OWN_SCORE = "score"
+
 
 @dataclass(frozen=True)
 class RawLayout:
@@ -47,6 +50,7 @@ class DatasetKind:
     apparatus   parts that are trained apart; empty: none.
     protocol    the name of the extraction protocol of its published features; None: not published.
     raw         its footage; None: no published layout.
+    below_root  whether its labels and features are looked for below the data root.
     configs     shipped experiments, the usual one first; none: the defaults for its usual score.
     paper       what the published configs say about model and training, for ``recipe: paper``.
     sizes       of the default model and its training, by section, that fit its clips.
@@ -60,10 +64,11 @@ class DatasetKind:
     apparatus: tuple[str, ...] = ()
     protocol: str | None = None
     raw: RawLayout | None = None
+    below_root: bool = True
     configs: tuple[str, ...] = ()
     paper: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sizes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def usual_score(self) -> str:
-        return self.scores[0] if self.scores else "score"
+        return self.scores[0] if self.scores else OWN_SCORE

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from aqa.data import FeatureOrigin, Videos
+from aqa.data import OWN_SCORE, FeatureOrigin, Videos
 from aqa.errors import AqaError
 from aqa.models.calibration import Calibration
 from aqa.models.parts.losses import ScoreWeights
@@ -46,7 +46,7 @@ class Assessment:
 class ModelInfo:
     """What a checkpoint says about its model, all of it plain data."""
 
-    score_name: str = "score"
+    score_name: str = OWN_SCORE
     all_scores: tuple[str, ...] = ()  # in the order of its outputs; empty: score_name alone
     score_range: tuple[float, float] = (0.0, 1.0)
     dataset: str | None = None

@@ -123,7 +123,8 @@ def extract(
     """
     from aqa.storage.places import as_place
     from pipeline.extraction.job import DATASET_PROTOCOLS, make_spec
-    from pipeline.footage.videos import collect, raw_dataset
+    from pipeline.footage.published import raw_dataset
+    from pipeline.footage.videos import collect
     from pipeline.workspace.settings import data_root as find_data_root
     from pipeline.workspace.settings import load_settings
 

@@ -152,7 +152,7 @@ def _load(data: TrainingData, settings: Settings, console: Console) -> AqaDatase
     from pipeline.workspace.settings import data_root as find_data_root
 
     root = data.data_root
-    if root is None and data.config.dataset.kind != "csv":
+    if root is None and data.config.dataset.known.below_root:
         root = find_data_root(None, settings)
     dataset = load_dataset(data.config, root, features=data.features, labels=data.labels)
     for line in dataset.notes:

@@ -20,13 +20,6 @@ from pipeline.errors import Failure, UsageError
 from pipeline.footage.lists import Entry, is_frame_rate, is_list, read_list
 from pipeline.footage.stamps import is_image, suffix
 
-# Raw footage below the data root; where it lies elsewhere, `raw:` in aqa.yaml says so.
-RAW_FOLDERS = {
-    "logo": ("LOGO/Video_result", "Video_result"),
-    "fisv": ("fis-v/videos", "GDLT_data/fis-v/videos"),
-    "rg": ("RG/videos", "GDLT_data/RG/videos"),
-}
-
 
 @dataclass(frozen=True)
 class Video:
@@ -75,7 +68,7 @@ def collect(
         videos += [replace(video, frame_rate=rate) for video in found]
         if problem:
             failures.append(Failure(str(entry.path), f"{entry.where}{entry.path}: {problem}"))
-    _refuse_same_ids(videos)
+    refuse_same_ids(videos)
     return videos, failures
 
 
@@ -121,7 +114,7 @@ def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple
             return [], "a list inside a list"
         return [Video(entry.id or entry.path.stem, entry.path)], ""
     try:
-        found = list(_in_folder(entry.path, suffixes))
+        found = list(videos_in(entry.path, suffixes))
     except PermissionError as error:
         return [], f"{error.filename} cannot be read ({error.strerror})"
     if not found:
@@ -133,37 +126,12 @@ def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple
     return [replace(found[0], id=entry.id)], ""
 
 
-def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> list[Video]:
-    """The raw footage of a published data set, below ``data_root``.
-
-    LOGO: ``LOGO/Video_result/<game>/<n>/00000.jpg ...`` gives the id ``<game>_<n>``; Fis-V and RG:
-    one video file per routine. Raises UsageError that says which folders were looked at.
-    """
-    folders = [data_root / override] if override else [data_root / f for f in RAW_FOLDERS[dataset]]
-    folder = next((candidate for candidate in folders if candidate.is_dir()), None)
-    if folder is None:
-        looked = " or ".join(str(candidate) for candidate in folders)
-        raise UsageError(f"no raw {dataset} footage: looked for {looked}; set raw: in aqa.yaml")
-    if dataset == "logo":
-        videos = [
-            Video(f"{game.name}_{number.name}", number)
-            for game in _folders(folder)
-            for number in sorted(_folders(game), key=_natural)
-        ]
-    else:
-        videos = list(_in_folder(folder, VIDEO_SUFFIXES))
-    if not videos:
-        raise UsageError(f"{folder}: no raw {dataset} footage in this folder")
-    _refuse_same_ids(videos)
-    return videos
-
-
-def _in_folder(folder: Place, suffixes: frozenset[str]) -> Iterator[Video]:
+def videos_in(folder: Place, suffixes: frozenset[str]) -> Iterator[Video]:
     for below, names in _walk(folder):
         here = folder / below.as_posix()
         videos = sorted(
             (name for name in names if suffix(name) in suffixes and not name.startswith(".")),
-            key=lambda name: _natural(Path(name)),
+            key=lambda name: natural(Path(name)),
         )
         for name in videos:
             yield Video((below / name).with_suffix("").as_posix(), here / name)
@@ -197,7 +165,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _refuse_same_ids(videos: Sequence[Video]) -> None:
+def refuse_same_ids(videos: Sequence[Video]) -> None:
     seen: dict[str, Place] = {}
     for video in videos:
         if video.id in seen:
@@ -208,10 +176,6 @@ def _refuse_same_ids(videos: Sequence[Video]) -> None:
         seen[video.id] = video.path
 
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted((p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."), key=_natural)
-
-
-def _natural(path: Path) -> tuple[int, int, str]:
+def natural(path: Path) -> tuple[int, int, str]:
     """Numbers in order of value, before words in order of letters."""
     return (0, int(path.stem), path.name) if path.stem.isdecimal() else (1, 0, path.name)

@@ -21,7 +21,7 @@ from aqa import (
     load_config,
     load_dataset,
 )
-from aqa.data import DATASETS
+from aqa.data import OWN_SCORE
 from aqa.experiments.evaluation import evaluate_each
 from aqa.experiments.runs import METRICS, figures
 from aqa.storage.places import Place
@@ -32,7 +32,7 @@ from pipeline.workspace.console import Console
 ANY_RANGE = "dataset.score_range=[-1.0e+12, 1.0e+12]"
 ENSEMBLE = "ensemble"
 # What a model of somebody's own scores calls them where it was not told a name.
-UNNAMED = DATASETS.get("csv").usual_score
+UNNAMED = OWN_SCORE
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,8 @@ def _on_score(
 
 def _score_of(experiment: ExperimentConfig) -> str | None:
     dataset = experiment.dataset
-    return None if dataset.kind == "csv" and dataset.score is None else dataset.score_name
+    named = dataset.score is not None or dataset.known.scores
+    return dataset.score_name if named else None
 
 
 def _row(

@@ -6,18 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aqa import ExperimentConfig, load_config
+from aqa.config import ExperimentConfig, load_config
+from aqa.data import DATASETS
 from aqa.storage.places import Place, as_place
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console
 from pipeline.workspace.run_folder import LastExtraction
-
-# The config that a bare `train` takes after `extract --dataset ...`, and its siblings.
-DATASET_CONFIGS = {
-    "logo": ("logo",),
-    "fisv": ("fisv-tes", "fisv-pcs"),
-    "rg": ("rg-ball", "rg-clubs", "rg-hoop", "rg-ribbon"),
-}
 
 
 @dataclass(frozen=True)
@@ -57,7 +51,7 @@ def choose_data(
                 f"the last extraction was your own footage ({last.features}): "
                 "give its scores with --labels FILE (columns id,score[,split])"
             )
-        name, *siblings = DATASET_CONFIGS[last.dataset]
+        name, *siblings = DATASETS.get(last.dataset).configs or (last.dataset,)
         others = f"; others: --config {', '.join(siblings)}" if siblings else ""
         console.note(
             f"config: {name}, for {last.dataset}, extracted last ({last.finished}){others}"
@@ -66,8 +60,8 @@ def choose_data(
     else:
         chosen = load_config(config, overrides)
     if last is not None and features is None and data_root is None:
-        same = last.dataset == chosen.dataset.kind
-        if same or (last.dataset is None and chosen.dataset.kind == "csv"):
+        own = last.dataset is None and not chosen.dataset.known.below_root
+        if own or last.dataset == chosen.dataset.kind:
             features = as_place(last.features)
             data_root = Path(last.data_root) if last.data_root else None
             console.note(f"features: {features}, extracted last ({last.finished})")

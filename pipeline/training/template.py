@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 
 from aqa.config import RECIPES, ExperimentConfig, load_config
-from aqa.data import DATASETS
+from aqa.data import DATASETS, DatasetConfig
 from aqa.models import MODELS
 from pipeline.errors import UsageError
 
@@ -60,7 +60,7 @@ def _section(section: str, values: BaseModel) -> Iterator[str]:
         remarks = [info.description] if info.description else []
         if (section, key) == ("model", "kind"):
             remarks.append(OTHER_KINDS)
-        allowed = _choices(section, key, info.annotation)
+        allowed = _choices(section, key, values)
         if len(allowed) > 1:
             remarks.append(f"one of {', '.join(map(str, allowed))}")
         default = None if info.is_required() else info.get_default(call_default_factory=True)
@@ -70,15 +70,17 @@ def _section(section: str, values: BaseModel) -> Iterator[str]:
         yield f"{line} # {'; '.join(remarks)}" if remarks else line.rstrip()
 
 
-def _choices(section: str, key: str, annotation: Any) -> list[Any]:
+def _choices(section: str, key: str, values: BaseModel) -> list[Any]:
     """What a key may be: of a register, or of a Literal; empty: anything of its type."""
-    registered = {
-        ("dataset", "kind"): DATASETS.names,
-        ("model", "kind"): MODELS.names,
-        ("training", "recipe"): lambda: list(RECIPES),
-    }
-    if (section, key) in registered:
-        return registered[section, key]()
+    if isinstance(values, DatasetConfig):
+        dataset = values.known
+        parts = {"kind": DATASETS.names(), "score": dataset.scores, "apparatus": dataset.apparatus}
+        return list(parts.get(key, ()))
+    if (section, key) == ("model", "kind"):
+        return MODELS.names()
+    if (section, key) == ("training", "recipe"):
+        return list(RECIPES)
+    annotation = type(values).model_fields[key].annotation
     for part in (annotation, *get_args(annotation)):
         if get_origin(part) is Literal:
             return list(get_args(part))

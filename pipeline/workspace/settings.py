@@ -9,6 +9,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from aqa.errors import AqaError
 from pipeline.errors import UsageError
 
 FILE_NAME = "aqa.yaml"
@@ -33,9 +34,22 @@ class Settings(BaseModel):
     standstill_s: float = Field(900.0, gt=0, description="a run without any result is given up")
     features: Path = Field(Path("features"), description="parent of all feature folders")
     runs: Path = Field(Path("runs"), description="folder of trained checkpoints")
-    raw: dict[Literal["logo", "fisv", "rg"], Path] = Field(
+    raw: dict[str, Path] = Field(
         default_factory=dict, description="raw footage of a data set, below the data root"
     )
+
+    @field_validator("raw")
+    @classmethod
+    def _known_datasets(cls, value: dict[str, Path]) -> dict[str, Path]:
+        if value:
+            from aqa.data import DATASETS
+
+            for name in value:
+                try:
+                    DATASETS.get(name)
+                except AqaError as error:
+                    raise ValueError(str(error)) from None
+        return value
 
     @field_validator("features", "runs", "data_root", mode="before")
     @classmethod

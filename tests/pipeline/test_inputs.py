@@ -11,8 +11,9 @@ import pytest
 from aqa import AqaError
 from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
+from pipeline.footage.published import raw_dataset
 from pipeline.footage.stamps import PART_BYTES, content_digest, source_stamp
-from pipeline.footage.videos import Video, collect, raw_dataset
+from pipeline.footage.videos import Video, collect
 
 
 def touch(*paths: Path) -> None:

@@ -66,4 +66,4 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], bool]:
     return rows, semicolons
 
 
-OWN = DatasetKind(name="csv", find=_find, read=read_table, configs=("own",))
+OWN = DatasetKind(name="csv", find=_find, read=read_table, below_root=False, configs=("own",))
