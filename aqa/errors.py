@@ -1,8 +1,12 @@
-"""The one exception that a mistake of the user raises in this package."""
+"""What a mistake of the user raises in this package."""
 
 
 class AqaError(Exception):
     """One clear line: which file or key, what is wrong (got / expected), what to do."""
+
+
+class SpoiledError(AqaError):
+    """A file that this package wrote, and whose content is not what was written."""
 
 
 def listing(items: list[str], limit: int = 20) -> str:

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from aqa.data.sources import Digest, moved_record, no_digest, source_difference
-from aqa.errors import AqaError
+from aqa.errors import AqaError, SpoiledError
 from aqa.storage.places import Place, RemotePath, as_place
 from aqa.storage.whole_files import read_json, write_atomically, write_json
 
@@ -63,7 +63,7 @@ class FeatureOrigin:
             texts = [None]
         digest = fields.get("weights_digest") if isinstance(fields, dict) else None
         if not all(isinstance(text, str) for text in texts) or not isinstance(digest, str | None):
-            raise AqaError(
+            raise SpoiledError(
                 f"{where}: expected backbone, weights, weights_digest and protocol, got {fields}"
             )
         return cls(texts[0], texts[1], digest, texts[2])
@@ -104,6 +104,14 @@ def _array_problem(stored: np.ndarray, channels: int | None = None) -> str | Non
     if channels is not None and stored.shape[1] != channels:
         return f"features are {stored.shape[1]} wide, expected {channels} channels"
     return None
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Why a video must be extracted (again); ``damaged``: what is there is of no use to anyone."""
+
+    reason: str
+    damaged: bool = False
 
 
 class FeatureFolder:
@@ -196,28 +204,32 @@ class FeatureFolder:
         *,
         digest: Digest = no_digest,
         frame_rate: float | None = None,
-    ) -> str | None:
+    ) -> Stale | None:
         """Why this video must be extracted (again), None if its features are there and match.
 
         ``source``, its ``digest`` and ``frame_rate`` are compared as in ``source_difference``.
         """
         path = self.path(video_id)
         if not path.exists():
-            return "no features yet"
+            return Stale("no features yet")
         try:
             record = self.record(video_id)
             if record is None:
-                return "features of unknown origin"
+                return Stale("features of unknown origin")
             differences = FeatureOrigin.from_dict(record.get("origin", {})).differences(origin)
             with path.open("rb") as file:
                 shape, dtype = _header(file)
-        except (AqaError, OSError, ValueError, EOFError) as error:
-            return f"cannot be read: {error}"
+        except (SpoiledError, ValueError, EOFError) as error:
+            return Stale(f"cannot be read: {error}", damaged=True)
+        except (AqaError, OSError) as error:
+            return Stale(f"cannot be read: {error}")
         if differences:
-            return f"features of another origin ({'; '.join(differences)})"
+            return Stale(f"features of another origin ({'; '.join(differences)})")
         if dtype.kind != "f" or list(shape) != record.get("shape"):
-            return f"features have shape {list(shape)}, recorded {record.get('shape')}"
-        return source_difference(record, source, digest, frame_rate)
+            reason = f"features have shape {list(shape)}, recorded {record.get('shape')}"
+            return Stale(reason, damaged=True)
+        difference = source_difference(record, source, digest, frame_rate)
+        return Stale(difference) if difference else None
 
     def moved(
         self, video_id: str, source: dict[str, Any], digest: Digest = no_digest

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from aqa.errors import AqaError
+from aqa.errors import AqaError, SpoiledError
 from aqa.storage.places import Place, RemotePath
 
 
@@ -23,7 +23,8 @@ def write_atomically(path: Place, write: Callable[[BinaryIO], object]) -> None:
         path.write_whole(write)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    # Not all of a long name: a file system takes 255 bytes.
+    temporary = path.with_name(f".{path.name[:40]}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
             write(file)
@@ -38,7 +39,12 @@ def write_atomically(path: Place, write: Callable[[BinaryIO], object]) -> None:
 def write_json(path: Place, content: Any) -> None:
     """Strict JSON: a nan (a correlation of one video, say) is written as null."""
     text = json.dumps(strict(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(json_bytes(text)))
+
+
+def json_bytes(text: str) -> bytes:
+    """JSON in UTF-8; what a file name that is not UTF-8 left in it becomes a JSON escape."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def strict(content: Any) -> Any:
@@ -51,11 +57,13 @@ def strict(content: Any) -> Any:
 
 
 def read_json(path: Place) -> dict[str, Any]:
-    """The object in a JSON file; AqaError if it holds anything else."""
+    """The object in a JSON file; SpoiledError if it holds anything else."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise AqaError(f"{path} cannot be read as JSON: {error}") from error
+    except ValueError as error:
+        raise SpoiledError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
-        raise AqaError(f"{path} holds {type(content).__name__}, expected a JSON object")
+        raise SpoiledError(f"{path} holds {type(content).__name__}, expected a JSON object")
     return content

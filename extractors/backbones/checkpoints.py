@@ -38,11 +38,6 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def load_swin(model: nn.Module, path: Path) -> None:
-    """Loads a checkpoint of either format into a torchvision SwinTransformer3d, completely."""
-    load_strictly(model, to_torchvision(read_checkpoint(path), path), path)
-
-
 def to_torchvision(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Either format, without classifier and constants, under torchvision's names.
 

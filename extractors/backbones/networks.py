@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from extractors.backbones.checkpoints import load_strictly, load_swin, read_checkpoint
-from extractors.backbones.weights import ResolvedWeights, resolve
+from extractors.backbones.architectures import TIMM, SwinShape, require_timm, swin_shape
+from extractors.backbones.checkpoints import load_strictly, read_checkpoint, to_torchvision
+from extractors.backbones.weights import PRETRAINED, resolve
 from extractors.errors import ExtractorError
-
-SWIN_SIZES = {
-    "swin3d_t": ((2, 4, 4), 96, (2, 2, 6, 2), (3, 6, 12, 24), (8, 7, 7)),
-    "swin3d_s": ((2, 4, 4), 96, (2, 2, 18, 2), (3, 6, 12, 24), (8, 7, 7)),
-    "swin3d_b": ((2, 4, 4), 128, (2, 2, 18, 2), (4, 8, 16, 32), (8, 7, 7)),
-    # Something-Something v2: a longer window.
-    "swin3d_b_window16": ((2, 4, 4), 128, (2, 2, 18, 2), (4, 8, 16, 32), (16, 7, 7)),
-    # For tests, the demo and laptops: random weights only.
-    "swin3d_mini": ((2, 4, 4), 24, (2, 2), (2, 4), (8, 7, 7)),
-}
-_SETTINGS = ("patch_size", "embed_dim", "depths", "num_heads", "window_size")
 
 
 @dataclass(frozen=True)
@@ -77,17 +66,17 @@ def build_backbone(
 
     Raises ExtractorError: unknown name, unreachable or unfitting weights.
     """
-    if isinstance(architecture, str) and architecture.startswith("timm:"):
+    if isinstance(architecture, str) and architecture.startswith(TIMM):
         return _build_timm(architecture, str(weights), seed)
-    name, settings = _swin_settings(architecture)
-    trunk = _seeded(lambda: make_swin(settings), seed)
+    name, shape = swin_shape(architecture)
     if weights == "random":
-        label = _random_label(seed)
-    else:
-        resolved = resolve(name, weights)
-        load_swin(trunk, resolved.path)
-        label = resolved.name
-    return Backbone(trunk, name, label, trunk.num_features)
+        trunk = _seeded(lambda: make_swin(shape), seed)
+        return Backbone(trunk, name, _random_label(seed), trunk.num_features)
+    resolved = resolve(name, weights)
+    state = to_torchvision(read_checkpoint(resolved.path), resolved.path)
+    trunk = _empty_swin(shape)
+    load_strictly(trunk, state, resolved.path)
+    return Backbone(trunk, name, resolved.name, trunk.num_features)
 
 
 def digest_of(model: nn.Module) -> str:
@@ -99,26 +88,36 @@ def digest_of(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def make_swin(settings: tuple) -> nn.Module:
-    """Torchvision's Video Swin of these sizes (one of SWIN_SIZES), without its classifier."""
+def make_swin(shape: SwinShape) -> nn.Module:
+    """Torchvision's Video Swin of these sizes, without its classifier."""
     from torchvision.models.video import SwinTransformer3d
 
-    patch, width, depths, heads, window = (list(s) if isinstance(s, tuple) else s for s in settings)
-    trunk = SwinTransformer3d(patch, width, depths, heads, window, num_classes=1)
+    sizes = (list(size) if isinstance(size, tuple) else size for size in astuple(shape))
+    trunk = SwinTransformer3d(*sizes, num_classes=1)
     trunk.head = nn.Identity()  # its forward then ends with the pooled features
+    return trunk
+
+
+def _empty_swin(shape: SwinShape) -> nn.Module:
+    """The same with weights that are still to be loaded: drawing them takes longer than that."""
+    with torch.device("meta"):
+        trunk = make_swin(shape)
+    trunk.to_empty(device="cpu")
+    for module in trunk.modules():
+        # A constant of the sizes, which checkpoints leave out or have under other names.
+        if hasattr(module, "define_relative_position_index"):
+            module.define_relative_position_index()
     return trunk
 
 
 def _build_timm(architecture: str, weights: str, seed: int) -> Backbone:
     import timm
 
-    name = architecture.removeprefix("timm:")
-    if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name.split('_')[0]}*")[:5])
-        raise ExtractorError(f"timm has no model {name!r}" + (f"; near it: {near}" if near else ""))
-    model = _seeded(lambda: timm.create_model(name, num_classes=0), seed)
-    label = _random_label(seed)
-    if weights == "pretrained":
+    require_timm(architecture)
+    name = architecture.removeprefix(TIMM)
+    if weights == "random":
+        model, label = _random_timm(name, seed), _random_label(seed)
+    elif weights == PRETRAINED:
         label = weights
         try:
             model = timm.create_model(name, pretrained=True, num_classes=0)
@@ -127,15 +126,21 @@ def _build_timm(architecture: str, weights: str, seed: int) -> Backbone:
                 f"{architecture}: its pretrained weights cannot be had ({type(error).__name__}); "
                 "fetch the checkpoint elsewhere and give its path as the weights"
             ) from error
-    elif weights != "random":
-        resolved: ResolvedWeights = resolve(architecture, weights)
-        state = read_checkpoint(resolved.path)
+    else:
+        resolved = resolve(architecture, weights)
+        label, state = resolved.name, read_checkpoint(resolved.path)
+        model = _random_timm(name, seed)  # its constants have no names that all models share
         classifier = model.pretrained_cfg.get("classifier") or ()
         prefixes = (classifier,) if isinstance(classifier, str) else tuple(classifier)
         state = {k: v for k, v in state.items() if k.rpartition(".")[0] not in prefixes}
         load_strictly(model, state, resolved.path)
-        label = resolved.name
     return Backbone(MeanOverFrames(model), architecture, label, model.num_features)
+
+
+def _random_timm(name: str, seed: int) -> nn.Module:
+    import timm
+
+    return _seeded(lambda: timm.create_model(name, num_classes=0), seed)
 
 
 def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -147,53 +152,3 @@ def _seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 def _random_label(seed: int) -> str:
     return "random" if seed == 0 else f"random-{seed}"
-
-
-def _swin_settings(architecture: str | Mapping) -> tuple[str, tuple]:
-    """(canonical name, settings in the order of _SETTINGS)."""
-    if isinstance(architecture, str):
-        if architecture in SWIN_SIZES:
-            return architecture, SWIN_SIZES[architecture]
-        architecture = _parse(architecture)
-    if set(architecture) != set(_SETTINGS):
-        raise ExtractorError(
-            f"a swin3d backbone needs exactly {', '.join(_SETTINGS)}; got {sorted(architecture)}"
-        )
-    settings = tuple(_setting(key, architecture[key]) for key in _SETTINGS)
-    _check(settings)
-    known = next((name for name, numbers in SWIN_SIZES.items() if numbers == settings), None)
-    text = ",".join(
-        f"{key}={'-'.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for key, value in sorted(zip(_SETTINGS, settings, strict=True))
-    )
-    return known or f"swin3d({text})", settings
-
-
-def _parse(text: str) -> dict[str, list[int] | int]:
-    match = re.fullmatch(r"swin3d\((.*)\)", text)
-    if not match or not re.fullmatch(r"(\w+=\d+(-\d+)*,?)+", match[1]):
-        raise ExtractorError(
-            f"unknown backbone {text!r}: there are {', '.join(SWIN_SIZES)} and timm:NAME"
-        )
-    pairs = (part.split("=") for part in match[1].split(","))
-    numbers = {key: [int(n) for n in value.split("-")] for key, value in pairs}
-    return {k: v[0] if k == "embed_dim" else v for k, v in numbers.items()}
-
-
-def _setting(key: str, value: object) -> int | tuple[int, ...]:
-    plain = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    if not plain or not all(isinstance(n, int) and n > 0 for n in plain):
-        raise ExtractorError(f"swin3d backbone: {key} cannot be {value!r}")
-    if (key == "embed_dim") != isinstance(value, int):
-        raise ExtractorError(f"swin3d backbone: {key} cannot be {value!r}")
-    return plain[0] if key == "embed_dim" else tuple(plain)
-
-
-def _check(settings: tuple) -> None:
-    patch, width, depths, heads, window = settings
-    fits = len(patch) == 3 == len(window) and len(depths) == len(heads) and sum(depths) > 1
-    if not fits or any(width * 2**i % h for i, h in enumerate(heads)):
-        raise ExtractorError(
-            f"swin3d backbone: sizes do not fit: embed_dim {width}, depths {depths}, num_heads "
-            f"{heads}, patch_size {patch}, window_size {window}"
-        )

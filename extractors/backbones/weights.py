@@ -9,10 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from extractors.backbones.architectures import TIMM
 from extractors.backbones.download import DownloadError, download
 from extractors.errors import ExtractorError
 
 _OFFICIAL = "https://github.com/SwinTransformer/storage/releases/download/v1.0.4"
+PRETRAINED = "pretrained"  # what timm's own hub has for a model
 _TORCHVISION = "https://download.pytorch.org/models"
 
 
@@ -80,15 +82,21 @@ def resolve(architecture: str, weights: str | Path) -> ResolvedWeights:
     path = Path(weights).expanduser()
     if path.is_file():
         return ResolvedWeights(_name_of_file(path), path)
-    return ResolvedWeights(str(weights), _fetch(require_known(architecture, str(weights))))
+    return ResolvedWeights(str(weights), _fetch(_published(architecture, str(weights))))
 
 
-def require_known(architecture: str, name: str) -> Published:
-    """The published weights of this name; ExtractorError with the names there are, if it is none.
-    Fetches nothing."""
+def require_known(architecture: str, name: str) -> None:
+    """ExtractorError, with the names there are, for a name of weights that this backbone does not
+    have. ``architecture`` is a canonical name. Fetches nothing."""
+    if name != "random" and not (architecture.startswith(TIMM) and name == PRETRAINED):
+        _published(architecture, name)
+
+
+def _published(architecture: str, name: str) -> Published:
     known = {p.name: p for p in PUBLISHED if p.architecture == architecture}
     if name not in known:
-        names = ", ".join(known) or "none published"
+        own = PRETRAINED if architecture.startswith(TIMM) else "none published"
+        names = ", ".join(known) or own
         raise ExtractorError(
             f"weights {name!r}: no such file, and no name for {architecture} "
             f"(names: {names}; or 'random')"

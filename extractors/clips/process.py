@@ -45,6 +45,10 @@ class ProcessEnded(ReadingStopped):
     """A process ended while it was asked for something; the text says how."""
 
 
+class ProcessForked(ReadingStopped):
+    """A process is asked by a copy of the one that started it."""
+
+
 class ReadingProcess:
     """A child process that reads.  Whoever has borrowed it gives it one job after another."""
 
@@ -133,7 +137,9 @@ class ReadingProcess:
 
     def _wait_for(self, pipe: int, event: int, limit_s: float) -> None:
         if not self.owned:
-            raise ReadingStopped("its reading process belongs to the process that this one is of")
+            raise ProcessForked(
+                "the stream was opened before this process was forked: open it again"
+            )
         poll = select.poll()
         poll.register(pipe, event)
         # In slices: while this process itself is stopped (Ctrl-Z), one of them runs out, not all.

@@ -84,6 +84,8 @@ class ClipStream:
         self.info = replace(self.info, reader=takeover.reader, reader_note=takeover.note)
 
     def _failure(self, error: Exception, given: int) -> ExtractorError:
+        if isinstance(error, reading.ProcessForked):
+            return ExtractorError(f"{self.info.path}: {error}")
         clip = min(given, len(self) - 1)
         at_s = self.info.clip_start_s[clip]
         where = f"at about clip {clip + 1} of {len(self)} (t = {at_s:.2f} s)"
@@ -122,7 +124,7 @@ def open_clips(
     frame_rate: float = FRAME_RATE,
     stall_limit_s: float = STALL_LIMIT_S,
 ) -> ClipStream:
-    """Looks at the source and plans its clips; nothing is decoded before the first is asked for.
+    """Opens the source and plans its clips; nothing is decoded before the first is asked for.
 
     The source is opened and read in a process of its own, which may hang or crash without harm.
 
@@ -144,21 +146,21 @@ def open_clips(
     folder = "/" if path.is_absolute() else reading.working_folder()
     job = OpenJob(str(path), folder, protocol, reader, start_s, end_s, frame_rate)
     try:
-        opened = _look(job, stall_limit_s)
+        opened = _open(job, stall_limit_s)
     except (reading.ReadingStopped, UnforeseenError) as error:
-        raise _named(job.path, error, "at the look at it") from error
+        raise _named(job.path, error, "while opening it") from error
     return ClipStream(opened, job, stall_limit_s)
 
 
-def _look(job: OpenJob, stall_limit_s: float) -> Opened:
+def _open(job: OpenJob, stall_limit_s: float) -> Opened:
     """As clips are: asked for once more where the process was ended, at rest or from outside."""
     try:
-        return _look_once(job, stall_limit_s)
+        return _open_once(job, stall_limit_s)
     except reading.ProcessEnded:
-        return _look_once(job, stall_limit_s)
+        return _open_once(job, stall_limit_s)
 
 
-def _look_once(job: OpenJob, stall_limit_s: float) -> Opened:
+def _open_once(job: OpenJob, stall_limit_s: float) -> Opened:
     with reading.borrowed_process() as process:
         ((_, body),) = process.answers(job, stall_limit_s)
     return pickle.loads(body)

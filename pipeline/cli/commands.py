@@ -6,13 +6,16 @@ Heavy libraries are imported inside the commands, so that ``--help`` answers at 
 
 from __future__ import annotations
 
+import os
+import sys
+
 import typer
 
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.extract import extract
 from pipeline.cli.models import models
-from pipeline.cli.options import Version, guarded
+from pipeline.cli.options import INTERRUPTED, Version, guarded
 from pipeline.cli.score import score
 from pipeline.cli.train import train
 
@@ -28,7 +31,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        app()
+    except SystemExit as ending:
+        if ending.code == INTERRUPTED:  # threads that compute are not waited for
+            sys.stdout.flush()
+            os._exit(INTERRUPTED)
+        raise
 
 
 @app.callback()

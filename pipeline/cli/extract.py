@@ -10,6 +10,7 @@ import typer
 from extractors.readers.file_names import FRAME_RATE
 from extractors.readers.progress import STALL_LIMIT_S
 from pipeline.cli.options import (
+    NO_RAY,
     Backbone,
     DataRoot,
     Device,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from aqa.storage.places import Place
     from pipeline.cluster.session import RayOptions
     from pipeline.extraction.job import Outcome
+    from pipeline.extraction.runs.runner import Runner
     from pipeline.extraction.stages.spec import ExtractionSpec
     from pipeline.footage.videos import Video
     from pipeline.workspace.settings import Settings
@@ -106,10 +108,10 @@ def extract(
 ) -> int:
     """Footage to features: one .npy of clip features per video.
 
-    Decoding and the backbone run on Ray, on this machine or a cluster. A video
-    whose features are complete is not computed again, so the same command goes
-    on after an interruption. What cannot be read is named at the end and in the
-    folder's failures.jsonl; everything else is done.
+    Decoding and the backbone run on Ray, on this machine or a cluster; one video
+    is done without it. A video whose features are complete is not computed again,
+    so the same command goes on after an interruption. What cannot be read is
+    named at the end and in the folder's failures.jsonl; everything else is done.
 
     Examples:
 
@@ -122,8 +124,8 @@ def extract(
       aqa-pipeline extract --dataset rg --dry-run
     """
     from aqa.storage.places import as_place
-    from pipeline.extraction.job import DATASET_PROTOCOLS, make_spec
-    from pipeline.footage.published import raw_dataset
+    from pipeline.extraction.stages.spec import make_spec
+    from pipeline.footage.published import footage_dataset, raw_dataset
     from pipeline.footage.videos import collect
     from pipeline.workspace.settings import data_root as find_data_root
     from pipeline.workspace.settings import load_settings
@@ -131,9 +133,8 @@ def extract(
     settings, console = load_settings(), Console(quiet)
     paths = [*(videos or []), *(more_videos or [])]
     if (dataset is None) == (not paths):
-        raise UsageError("give either --dataset logo|fisv|rg or --videos PATH ...")
-    if dataset is not None and dataset not in DATASET_PROTOCOLS:
-        raise UsageError(f"--dataset {dataset}: expected {', '.join(DATASET_PROTOCOLS)}")
+        raise UsageError("give either --dataset NAME or --videos PATH ...")
+    usual_protocol = footage_dataset(dataset).protocol if dataset is not None else None
     if dataset is not None and frame_rate != FRAME_RATE:
         raise UsageError("--frame-rate goes with --videos: a published data set has its own")
     if labels is not None and not (dry_run and paths):
@@ -147,7 +148,7 @@ def extract(
     spec = make_spec(
         architecture=backbone or settings.backbone,
         weights=weights or settings.weights,
-        protocol=protocol or settings.protocol or DATASET_PROTOCOLS.get(dataset or ""),
+        protocol=protocol or settings.protocol or usual_protocol,
         device="cpu" if dry_run else _device(device or settings.device, options),
         precision=precision or settings.precision,
         reader=reader,
@@ -161,7 +162,8 @@ def extract(
     if not found:
         console.failures(failures)
         return 1
-    outcome = _run(found, failures, spec, folder, options, overwrite, console)
+    runner = _runner(ray_address, options)
+    outcome = _run(found, failures, spec, folder, runner, overwrite, console)
     _remember(outcome, dataset, root, folder, settings)
     console.failures(outcome.failures)
     if outcome.summary:
@@ -186,7 +188,7 @@ def _ray_options(
     if share > 1 and share != int(share):
         raise UsageError(f"--gpus-per-worker {share:g}: a part of one GPU, or a whole number")
     return RayOptions(
-        address=address,
+        address=None if address == NO_RAY else address,
         workers=workers or settings.workers,
         decoders=decoders or settings.decoders,
         gpus_per_worker=share,
@@ -196,9 +198,19 @@ def _ray_options(
 
 
 def _device(name: str, options: RayOptions) -> str:
-    from pipeline.extraction.job import choose_cluster_device, choose_device
+    from pipeline.cluster.devices import choose_cluster_device, choose_device
 
     return choose_cluster_device(name, options) if options.address else choose_device(name)
+
+
+def _runner(address: str | None, options: RayOptions) -> Runner:
+    from pipeline.extraction.runs.automatic import Automatic
+    from pipeline.extraction.runs.in_process import InProcess
+    from pipeline.extraction.runs.supervise import OnRay
+
+    if address == NO_RAY:
+        return InProcess(options.workers, options.decoders)
+    return Automatic(options) if address is None else OnRay(options)
 
 
 def _show_plan(
@@ -213,15 +225,17 @@ def _show_plan(
     from aqa import AqaError
     from aqa.data.features import FeatureFolder
     from pipeline.extraction.dry_run import label_gaps, show_plan
-    from pipeline.extraction.job import divide, planned_origin, refuse_other_origin
+    from pipeline.extraction.folder.origin import planned_origin, refuse_other_origin
+    from pipeline.extraction.folder.resume import divide
 
     dataset, root, labels = labelled
     origin = planned_origin(spec)
     features = FeatureFolder(folder)
     refuse_other_origin(features, origin, overwrite, [video.id for video in found])
-    overwriting = features.overwriting() or "all of it" if overwrite else None
-    division = divide(found, features, origin, overwriting)
+    division = divide(found, features, origin, overwrite)
     division.failures.extend(failures)
+    for note in division.notes:
+        console.note(note)
     try:
         gaps = label_gaps(found, dataset, root, folder, labels)
     except AqaError as error:
@@ -238,7 +252,7 @@ def _run(
     failures: list[Any],
     spec: ExtractionSpec,
     folder: Place,
-    options: RayOptions,
+    runner: Runner,
     overwrite: bool,
     console: Console,
 ) -> Outcome:
@@ -252,9 +266,7 @@ def _run(
         f"{counted(len(found), 'video')} to {folder}: {name}, weights {spec.weights}, protocol "
         f"{spec.protocol}, {spec.precision} on {spec.device}"
     )
-    return run(
-        found, spec, folder, console, ray_options=options, overwrite=overwrite, missing=failures
-    )
+    return run(found, spec, folder, console, runner=runner, overwrite=overwrite, missing=failures)
 
 
 def _remember(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,8 +59,13 @@ Weights = Annotated[
 FrameRate = Annotated[
     float, typer.Option(help="Frames per second of folders of frames; videos have their own.")
 ]
+NO_RAY = "none"
 RayAddress = Annotated[
-    str | None, typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine.")
+    str | None,
+    typer.Option(
+        help="Join this Ray cluster; none: no Ray, all in this process. Default: Ray starts on "
+        "this machine, but for one video or training, and for videos on one CPU without a GPU."
+    ),
 ]
 
 
@@ -67,6 +74,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
+        _show_any_name()
         try:
             status = command(*args, **kwargs)
         except (UsageError, AqaError, ExtractorError) as error:
@@ -86,8 +94,15 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     return run
 
 
+def _show_any_name() -> None:
+    """A file's name that is not UTF-8 is shown with escapes; it must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def chosen_device(option: str | None, settings: Settings) -> str:
-    from pipeline.extraction.job import choose_device
+    from pipeline.cluster.devices import choose_device
 
     return choose_device(option or settings.device)
 

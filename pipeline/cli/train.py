@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.options import (
+    NO_RAY,
     DataRoot,
     Device,
     Quiet,
@@ -130,7 +131,7 @@ def train(
         only_fold=only_fold,
         calibration_folds=calibration_folds,
         device=chosen_device(device, settings),
-        ray=RayOptions(ray_address, workers),
+        ray=None if ray_address == NO_RAY else RayOptions(ray_address, workers),
     )
     checkpoint = run_training(dataset, data.config, request, console)
     console.result(f"run folder: {output}")

@@ -17,9 +17,8 @@ from typing import Any
 
 from pipeline.cluster.driver import RayLostError, driven
 from pipeline.errors import UsageError, one_line
+from pipeline.workspace.settings import GPUS_PER_WORKER, OBJECT_STORE_GIB, STANDSTILL_S
 
-OBJECT_STORE_BYTES = 2**30
-STANDSTILL_S = 900.0
 KNOCK_S = 10.0
 
 
@@ -30,8 +29,8 @@ class RayOptions:
     address: str | None = None
     workers: int | None = None  # that compute
     decoders: int | None = None  # that read videos
-    gpus_per_worker: float = 1.0
-    object_store_bytes: int = OBJECT_STORE_BYTES  # of a Ray that is started here
+    gpus_per_worker: float = GPUS_PER_WORKER
+    object_store_bytes: int = int(OBJECT_STORE_GIB * 2**30)  # of a Ray that is started here
     standstill_s: float = STANDSTILL_S  # a run that gives nothing for so long is given up
 
     @property

@@ -27,7 +27,8 @@ from aqa.models.calibration import FEWEST
 from aqa.storage.whole_files import write_json
 from pipeline.demo.drawn import ELEMENT_FRAMES, FPS, Routine, random_routine, write_video
 from pipeline.errors import UsageError
-from pipeline.extraction.job import extract, make_spec
+from pipeline.extraction.job import extract
+from pipeline.extraction.stages.spec import make_spec
 from pipeline.footage.videos import Video, collect
 from pipeline.reports.page import write_report
 from pipeline.reports.plots import agreement_figure, routine_figure, save_png

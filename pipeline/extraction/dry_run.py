@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aqa.data import DATASETS, DatasetConfig, Labels, Wanted, match_ids, read_labels, read_table
 from aqa.storage import Place
-from pipeline.extraction.job import Division
+from pipeline.extraction.folder.resume import Division
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console, counted
 

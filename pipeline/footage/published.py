@@ -10,9 +10,12 @@ from pipeline.errors import UsageError
 from pipeline.footage.videos import Video, natural, refuse_same_ids, videos_in
 
 
-def footage_datasets() -> list[DatasetKind]:
-    """The data sets whose footage has a known place."""
-    return [kind for kind in DATASETS if kind.raw is not None]
+def footage_dataset(name: str) -> DatasetKind:
+    """A data set whose footage has a known place; UsageError, with those there are, for another."""
+    known = {kind.name: kind for kind in DATASETS if kind.raw is not None}
+    if name not in known:
+        raise UsageError(f"--dataset {name}: expected {', '.join(known)}")
+    return known[name]
 
 
 def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> list[Video]:
@@ -20,10 +23,7 @@ def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> 
 
     UsageError that says which folders were looked at, or which data sets there are.
     """
-    layout = next((kind.raw for kind in footage_datasets() if kind.name == dataset), None)
-    if layout is None:
-        names = ", ".join(kind.name for kind in footage_datasets())
-        raise UsageError(f"--dataset {dataset}: expected {names}")
+    layout = footage_dataset(dataset).raw
     folders = [data_root / name for name in ([override] if override else layout.folders)]
     folder = next((candidate for candidate in folders if candidate.is_dir()), None)
     if folder is None:

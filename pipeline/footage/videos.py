@@ -6,6 +6,7 @@ a file found in a folder is its path below that folder, also without the extensi
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -32,17 +33,19 @@ class Video:
     path: Place
     frame_rate: float = FRAME_RATE
 
-    @classmethod
-    def at(cls, video_id: str, place: str, frame_rate: float = FRAME_RATE) -> Video:
-        """The inverse of ``place``."""
-        return cls(video_id, as_place(place), frame_rate)
-
-    @property
-    def place(self) -> str:
-        """Its path for a worker, whose working directory is not ours; of a remote one with
-        everything that opens it, credentials included. ``str(video.path)`` is for people."""
+    def to_row(self) -> dict[str, str]:
+        """For a worker, whose working directory is not ours; of a remote one with everything that
+        opens it, credentials included. JSON, as Arrow takes no name that is not UTF-8."""
         path = self.path
-        return path.address if isinstance(path, RemotePath) else str(path.absolute())
+        place = path.address if isinstance(path, RemotePath) else str(path.absolute())
+        about = {"id": self.id, "path": place, "frame_rate": self.frame_rate}
+        return {"video": json.dumps(about)}
+
+    @classmethod
+    def from_row(cls, row: dict[str, str]) -> Video:
+        """The inverse of ``to_row``."""
+        about = json.loads(row["video"])
+        return cls(about["id"], as_place(about["path"]), about["frame_rate"])
 
 
 def collect(
@@ -98,7 +101,7 @@ def _kinds(paths: Sequence[Place]) -> list[str | None]:
         if isinstance(path, RemotePath):
             info = next(infos)
             return info.kind if info else None
-        with suppress(PermissionError):
+        with suppress(OSError):  # not ours to look at, or a name that is too long
             return "folder" if path.is_dir() else "file" if path.exists() else None
         return None
 

@@ -13,9 +13,12 @@ import numpy as np
 from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
 from extractors import ExtractorError
 from pipeline.errors import UsageError
-from pipeline.extraction.job import feature_origin, library_versions, make_spec
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.folder.origin import feature_origin, library_versions
+from pipeline.extraction.runs.in_process import InProcess
+from pipeline.extraction.runs.meter import Meter
+from pipeline.extraction.runs.runner import Watch
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 from pipeline.scoring.features import ClipFeatures, Part
@@ -86,14 +89,16 @@ class KeptFeatures:
 
     def _extract(self, video: Video, part: Part) -> tuple[np.ndarray, dict[str, Any]]:
         spec = replace(self._spec, start_s=part.start_s, end_s=part.end_s)
-        assembly = Assembly()
+        meter, run = Meter(1, 0), InProcess(backbone=self._extractor)
         with self._console.progress(video.path.name, 0, "clip") as progress:
-            for row in extract_rows(video, spec, self._extractor):
-                progress.total = int(row["total"])
-                progress.advance(by=int(row["valid"]))
-                finished = assembly.add(row)
-                if finished is not None and finished.error:
-                    raise ExtractorError(finished.error)
+
+            def show() -> None:
+                progress.total = meter.clips_ahead + meter.clips
+                progress.advance(by=meter.clips - progress.done)
+
+            (finished,) = run([video], spec, Watch(meter, show, self._console))
+        if finished.error:
+            raise ExtractorError(finished.error)
         return finished.features, finished.record
 
 

@@ -29,8 +29,11 @@ POLL_S = 0.5
 TRIES_AGAIN = 3
 
 
-def run_all(runs: Sequence[Run], options: RayOptions, console: Console) -> list[RunResult]:
-    """The results in the order of ``runs``. Finished runs are kept; a single one needs no Ray."""
+def run_all(runs: Sequence[Run], options: RayOptions | None, console: Console) -> list[RunResult]:
+    """The results in the order of ``runs``. Finished runs are kept; a single one needs no Ray.
+
+    Without ``options`` all are trained in this process, one after the other.
+    """
     results = {index: finished_result(task) for index, task in enumerate(runs)}
     todo = {index: task for index, task in enumerate(runs) if results[index] is None}
     if len(todo) < len(runs):
@@ -41,15 +44,24 @@ def run_all(runs: Sequence[Run], options: RayOptions, console: Console) -> list[
 
 
 def _train_all(
-    todo: Mapping[int, Run], options: RayOptions, console: Console
+    todo: Mapping[int, Run], options: RayOptions | None, console: Console
 ) -> dict[int, RunResult]:
     if len(todo) > 1:
-        console.note(f"starting Ray ({options.place}) for {len(todo)} trainings ...")
+        count = f"{len(todo)} trainings"
+        console.note(
+            f"starting Ray ({options.place}) for {count} ..."
+            if options
+            else f"{count} in this process, one after the other ..."
+        )
     epochs = sum(task.config.training.epochs for task in todo.values())
     with console.progress("train", epochs, "epoch") as ticker:
-        if len(todo) > 1:
+        if options and len(todo) > 1:
             return _outlive_ray(todo, options, ticker, console)
-        return {index: run(task, partial(_tick, ticker, task)) for index, task in todo.items()}
+        results, before = {}, 0
+        for index, task in todo.items():
+            results[index] = run(task, partial(_tick, ticker, task, before))
+            before += task.config.training.epochs
+        return results
 
 
 def _outlive_ray(
@@ -103,7 +115,7 @@ class Board:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Standing:
     """Epochs of each run that this session was given, by its index, and what was last reported."""
 
     epochs: dict[int, int]
@@ -125,7 +137,7 @@ class Ended:
     result: RunResult
 
 
-def _spread(todo: Mapping[int, Run], options: RayOptions) -> Iterator[Progress | Death | Ended]:
+def _spread(todo: Mapping[int, Run], options: RayOptions) -> Iterator[Standing | Death | Ended]:
     """What the driver's process does."""
     with session(options) as ray:
         yield from _Spread(ray, todo, options).events()
@@ -141,7 +153,7 @@ class _Spread:
         self._epochs = dict.fromkeys(todo, 0)
         self._deaths: Counter[int] = Counter()
 
-    def events(self) -> Iterator[Progress | Death | Ended]:
+    def events(self) -> Iterator[Standing | Death | Ended]:
         """Until all runs have ended; UsageError for one that fails, or dies again and again."""
         from ray import exceptions as lost
 
@@ -164,7 +176,7 @@ class _Spread:
                 except deaths as death:
                     yield self._count_death(index, death)
                     waiting.append(index)
-            yield self._progress()
+            yield self._standing()
 
     def _submit(self, index: int) -> Any:
         task = self._todo[index]
@@ -198,7 +210,7 @@ class _Spread:
             raise UsageError(f"{name}: its process died {self._deaths[index]} times ({reason})")
         return Death(f"{name}: its process died ({type(death).__name__})")
 
-    def _progress(self) -> Progress:
+    def _standing(self) -> Standing:
         from ray.exceptions import GetTimeoutError, RayActorError
 
         try:
@@ -207,7 +219,7 @@ class _Spread:
             epochs, latest = {}, ""  # the board is only shown, and starts again by itself
         for index, epoch in epochs.items():
             self._epochs[index] = max(self._epochs[index], epoch)
-        return Progress(dict(self._epochs), latest)
+        return Standing(dict(self._epochs), latest)
 
 
 def _train(index: int, task: Run, board: Any) -> RunResult:
@@ -219,8 +231,9 @@ def _train(index: int, task: Run, board: Any) -> RunResult:
     return run(task, report)
 
 
-def _tick(ticker: Ticker, task: Run, report: EpochReport) -> None:
-    ticker.advance(_status(task, report), by=report.epoch - ticker.done)
+def _tick(ticker: Ticker, task: Run, before: int, report: EpochReport) -> None:
+    """``before``: epochs of the runs that came first."""
+    ticker.advance(_status(task, report), by=before + report.epoch - ticker.done)
 
 
 def _status(task: Run, report: EpochReport) -> str:

@@ -26,7 +26,7 @@ class Request:
     only_fold: str | None
     calibration_folds: int  # 0: no calibration
     device: str
-    ray: RayOptions
+    ray: RayOptions | None  # None: all in this process
 
 
 def run_training(

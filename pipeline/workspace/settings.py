@@ -14,6 +14,10 @@ from pipeline.errors import UsageError
 
 FILE_NAME = "aqa.yaml"
 Architecture = str | dict[str, int | list[int]]
+Precision = Literal["float32", "bf16"]  # of a backbone's matrix products
+GPUS_PER_WORKER = 1.0
+OBJECT_STORE_GIB = 1.0
+STANDSTILL_S = 900.0
 
 
 class Settings(BaseModel):
@@ -28,10 +32,14 @@ class Settings(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: int | None = Field(None, ge=1, description="backbone workers")
     decoders: int | None = Field(None, ge=1, description="videos read at once")
-    gpus_per_worker: float = Field(1.0, gt=0, description="GPUs of one backbone worker")
-    precision: Literal["float32", "bf16"] | None = Field(None, description="of the backbone")
-    object_store_gib: float = Field(1.0, ge=0.1, description="memory between the stages, local Ray")
-    standstill_s: float = Field(900.0, gt=0, description="a run without any result is given up")
+    gpus_per_worker: float = Field(GPUS_PER_WORKER, gt=0, description="GPUs of one backbone worker")
+    precision: Precision | None = Field(None, description="of the backbone")
+    object_store_gib: float = Field(
+        OBJECT_STORE_GIB, ge=0.1, description="memory between the stages, local Ray"
+    )
+    standstill_s: float = Field(
+        STANDSTILL_S, gt=0, description="a run without any result is given up"
+    )
     features: Path = Field(Path("features"), description="parent of all feature folders")
     runs: Path = Field(Path("runs"), description="folder of trained checkpoints")
     raw: dict[str, Path] = Field(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aqa import AqaError
-from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data.features import FeatureFolder, FeatureOrigin, Stale, read_features
 from aqa.storage.whole_files import write_atomically
 
 SOURCE = {"path": "a.mp4", "size": 5, "mtime_ns": 7}
@@ -38,26 +38,34 @@ def test_saved_features_come_back_with_their_provenance(place, origin):
 
 def test_features_are_complete_only_if_everything_matches(place, origin):
     folder = FeatureFolder(place)
-    assert folder.reason_to_redo("v", origin) == "no features yet"
+    assert folder.reason_to_redo("v", origin) == Stale("no features yet")
     folder.save("v", some_features(), origin, {"source": SOURCE})
     assert folder.reason_to_redo("v", origin, SOURCE) is None
     assert folder.reason_to_redo("v", origin) is None
 
     other = FeatureOrigin("swin3d_b", "random", None, "mini16x112")
-    assert "swin3d_mini / swin3d_b" in folder.reason_to_redo("v", other)
-    assert folder.reason_to_redo("v", origin, SOURCE | {"size": 6}) == "the source file has changed"
+    stale = folder.reason_to_redo("v", other)
+    assert "swin3d_mini / swin3d_b" in stale.reason and not stale.damaged
+    changed = folder.reason_to_redo("v", origin, SOURCE | {"size": 6})
+    assert changed == Stale("the source file has changed")
     elsewhere = SOURCE | {"path": "/other/v.mp4", "mtime_ns": 8}
     moved = folder.reason_to_redo("v", origin, elsewhere)
-    assert moved == f"its features are of another file, {SOURCE['path']}"
+    assert moved == Stale(f"its features are of another file, {SOURCE['path']}")
 
     whole = folder.path("v").read_bytes()
     for wrong in (whole[:-4], whole + b"more", whole[:20], b"", b"no npy file"):
         write_atomically(folder.path("v"), lambda file, wrong=wrong: file.write(wrong))
-        assert "cannot be read" in folder.reason_to_redo("v", origin)
+        stale = folder.reason_to_redo("v", origin)
+        assert "cannot be read" in stale.reason and stale.damaged
     write_atomically(folder.path("v"), lambda file: np.save(file, some_features(7)))
-    assert "recorded [3, 4]" in folder.reason_to_redo("v", origin)
+    stale = folder.reason_to_redo("v", origin)
+    assert "recorded [3, 4]" in stale.reason and stale.damaged
+    for wrong in (b"", b'{"origin": ', b"[]", b'{"origin": 3}', b"\xff"):
+        record = folder.folder / "provenance/v.json"
+        write_atomically(record, lambda file, wrong=wrong: file.write(wrong))
+        assert folder.reason_to_redo("v", origin).damaged
     (folder.folder / "provenance/v.json").unlink()
-    assert folder.reason_to_redo("v", origin) == "features of unknown origin"
+    assert folder.reason_to_redo("v", origin) == Stale("features of unknown origin")
 
 
 CHANGED = "the source file has changed"
@@ -147,7 +155,7 @@ def test_a_crash_while_saving_leaves_no_feature_file(place, origin, monkeypatch)
     monkeypatch.setattr(np, "save", broken)
     with pytest.raises(OSError, match="disk full"):
         folder.save("v", some_features(5), origin, {})
-    assert folder.reason_to_redo("v", origin) == "no features yet"
+    assert folder.reason_to_redo("v", origin) == Stale("no features yet")
     assert folder.sweep() == 0
 
 

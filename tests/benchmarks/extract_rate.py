@@ -18,21 +18,20 @@ import time
 from pathlib import Path
 
 import psutil
-from empty_stages import empty_rows
+from empty_stages import empty_batches
 from footage import write_footage
 
 from aqa.data.features import FeatureFolder
 from pipeline.cluster.driver import driven
 from pipeline.cluster.session import RayOptions
-from pipeline.extraction.job import feature_origin, make_spec
+from pipeline.extraction.folder.origin import feature_origin
 from pipeline.extraction.runs.meter import Meter
-from pipeline.extraction.runs.supervise import finished_videos
-from pipeline.extraction.stages.spec import (
-    Assembly,
-    ExtractionSpec,
-    FeatureExtractor,
-    decode_batches,
-)
+from pipeline.extraction.runs.runner import Watch
+from pipeline.extraction.runs.supervise import OnRay
+from pipeline.extraction.stages.assembly import Assembly
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
 
@@ -50,7 +49,7 @@ PROTOCOL = "contiguous32"
 def decode_alone(videos: list[Video], spec: ExtractionSpec) -> float:
     began, clips = time.perf_counter(), 0
     for video in videos:
-        clips += sum(row["valid"] for row in decode_batches(video, spec))
+        clips += sum(batch.valid for batch in decode_batches(video, spec))
     return clips / (time.perf_counter() - began)
 
 
@@ -59,12 +58,12 @@ def backbone_alone(video: Video, spec: ExtractionSpec, clips: int) -> float:
 
     torch.set_num_threads(1)
     extractor = FeatureExtractor(spec)
-    row = next(iter(decode_batches(video, spec)))
-    extractor(dict(row))
+    batch = next(iter(decode_batches(video, spec)))
+    extractor(batch)
     began, done = time.perf_counter(), 0
     while done < clips:
-        extractor(dict(row))
-        done += row["valid"]
+        extractor(batch)
+        done += batch.valid
     return done / (time.perf_counter() - began)
 
 
@@ -74,16 +73,9 @@ def end_to_end(videos: list[Video], spec: ExtractionSpec) -> tuple[float, str]:
     stamps: list[float] = []
     with tempfile.TemporaryDirectory() as out:
         folder, origin = FeatureFolder(out), feature_origin(spec)
-        options = RayOptions(workers=1, decoders=1)
-        finished = finished_videos(
-            videos,
-            spec,
-            options,
-            Console(quiet=True),
-            meter,
-            lambda: stamps.append(time.perf_counter()),
-        )
-        for video in finished:
+        run = OnRay(RayOptions(workers=1, decoders=1))
+        watch = Watch(meter, lambda: stamps.append(time.perf_counter()), Console(quiet=True))
+        for video in run(videos, spec, watch):
             folder.save(video.id, video.features, origin, video.record)
             meter.ended(video.id, failed=bool(video.error))
     return (meter.clips - spec.batch_clips) / (stamps[-1] - stamps[0]), meter.summary()
@@ -93,13 +85,13 @@ def handing_over(videos: int, rows: int, clips: int) -> dict[str, float]:
     """Milliseconds per clip: of processor time of the command, the driver, the decode side, the
     backbone side and Ray itself, and of the clock."""
     assembly, ledger, done = Assembly(), None, 0
-    for row in driven(empty_rows, videos, rows, clips, limit_s=600.0):
-        assembly.add(row)
+    for batch in driven(empty_batches, videos, rows, clips, limit_s=600.0):
+        assembly.add(batch)
         if ledger is None:
             ledger, began = Ledger(), time.perf_counter()
         else:
-            done += row["valid"]
-        if row["batch"] == rows - 1:
+            done += batch.valid
+        if batch.index == rows - 1:
             ledger.update()
             wall = time.perf_counter() - began
     return {part: s / done * 1e3 for part, s in ledger.seconds().items()} | {

@@ -9,7 +9,10 @@ import torch
 from torchvision.models import video
 
 from extractors import ExtractorError, build_backbone
-from extractors.backbones.networks import SWIN_SIZES, digest_of, make_swin
+from extractors.backbones import networks
+from extractors.backbones.architectures import SWIN_SIZES, canonical_name
+from extractors.backbones.networks import digest_of, make_swin
+from extractors.backbones.weights import require_known
 
 SMALL = {
     "embed_dim": 12,
@@ -150,6 +153,53 @@ def test_shapes_and_mode() -> None:
     assert batched.shape == (3, 48) and batched.dtype == torch.float32
     single = torch.cat([backbone(clip[None]) for clip in clips])
     assert torch.allclose(batched, single, atol=1e-5)
+
+
+def test_weights_that_are_given_need_no_random_ones(
+    trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is drawn, and what no checkpoint holds is there all the same; weights that are none
+    are refused before a network is built."""
+    path = save(official(trained), tmp_path / "a.pth")
+    drawn, draw = [], torch.Tensor.uniform_
+
+    def uniform(tensor: torch.Tensor, *bounds: float, **options: object) -> torch.Tensor:
+        drawn.append(tensor.device.type)
+        return draw(tensor, *bounds, **options)
+
+    monkeypatch.setattr(torch.Tensor, "uniform_", uniform)
+    loaded = build_backbone(SMALL, path)
+    assert set(drawn) == {"meta"}
+    for name, value in trained.trunk.state_dict().items():
+        assert torch.equal(loaded.trunk.state_dict()[name], value), name
+    assert any(name.endswith("relative_position_index") for name, _ in loaded.named_buffers())
+    monkeypatch.setattr(networks, "make_swin", None)
+    for weights in ("kinetics", save({"epoch": 3}, tmp_path / "b.pth")):
+        with pytest.raises(ExtractorError):
+            build_backbone(SMALL, weights)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        ("swin3d_b", "swin3d_b"),
+        ("timm:test_resnet", "timm:test_resnet"),
+        (SMALL, "swin3d(depths=1-1,embed_dim=12,num_heads=2-2,patch_size=2-4-4,window_size=2-3-3)"),
+    ],
+)
+def test_the_name_of_a_backbone_needs_no_network(
+    architecture: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.nn.Module, "__init__", None)
+    assert canonical_name(architecture) == name
+
+
+def test_timm_has_its_own_weights_and_no_others() -> None:
+    require_known("timm:test_resnet", "pretrained")
+    with pytest.raises(ExtractorError, match=r"no name for timm:test_resnet \(names: pretrained;"):
+        require_known("timm:test_resnet", "imagenet")
+    with pytest.raises(ExtractorError, match="timm has no model 'resnet_none'"):
+        canonical_name("timm:resnet_none")
 
 
 @pytest.mark.parametrize("name", ["swin3d_t", "swin3d_s", "swin3d_b"])

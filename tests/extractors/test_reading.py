@@ -91,7 +91,7 @@ def test_a_look_that_stands_still(make_video) -> None:
     path = make_video("a.mp4", 20)
     len(open_clips(path, "mini16x112"))
     the_process().suspend()
-    words = r"a\.mp4: reading gave nothing for 0\.5 s at the look at it; is the file damaged"
+    words = r"a\.mp4: reading gave nothing for 0\.5 s while opening it; is the file damaged"
     with pytest.raises(ExtractorError, match=words):
         open_clips(path, "mini16x112", stall_limit_s=0.5)
     assert len(open_clips(path, "mini16x112")) == 1
@@ -148,7 +148,7 @@ def test_one_that_dies_as_it_is_asked_to_look_is_replaced_once(make_video, monke
     times = 1
     assert len(open_clips(path, "mini16x112")) == 1
     times = 3
-    with pytest.raises(ExtractorError, match=r"ended with signal 9 \(SIGKILL\) at the look at it"):
+    with pytest.raises(ExtractorError, match=r"ended with signal 9 \(SIGKILL\) while opening it"):
         open_clips(path, "mini16x112")
     assert len(killed) == 3
 
@@ -275,7 +275,7 @@ def test_anything_unforeseen_names_the_file(tmp_path: Path) -> None:
     words = r"frames: has 1 frames.*needs 16"
     with pytest.raises(ExtractorError, match=words):
         open_clips(tmp_path / "frames", "mini16x112")
-    with pytest.raises(ExtractorError, match=r"frames: IsADirectoryError: .* at the look at it"):
+    with pytest.raises(ExtractorError, match=r"frames: IsADirectoryError: .* while opening it"):
         open_clips(tmp_path / "frames", "mini16x112(clip_frames=1)")
 
 

@@ -17,11 +17,48 @@ import pytest
 import torch
 
 from aqa.data.features import FeatureFolder, FeatureOrigin
+from pipeline.extraction.runs import automatic
+from pipeline.extraction.stages.assembly import Assembly, Finished
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec
+from pipeline.footage.videos import Video
+
+MINI = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 
 
 @pytest.fixture
 def origin() -> FeatureOrigin:
     return FeatureOrigin("swin3d_mini", "random", "d" * 64, "mini16x112")
+
+
+@pytest.fixture(scope="session")
+def alone() -> Callable[..., Finished]:
+    """``alone(path, spec)``: a video through the stages, one after the other, in one thread; the
+    spec is by default that of a mini backbone with random weights."""
+    extractors: dict[tuple[str, str], FeatureExtractor] = {}
+
+    def finished(path: Path, spec: ExtractionSpec = MINI) -> Finished:
+        key = str(spec.architecture), spec.precision
+        if key not in extractors:
+            extractors[key] = FeatureExtractor(spec)
+        assembly, threads = Assembly(), torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            batches = [extractors[key](batch) for batch in decode_batches(Video("v", path), spec)]
+        finally:
+            torch.set_num_threads(threads)
+        (done,) = [found for batch in batches if (found := assembly.add(batch)) is not None]
+        return done
+
+    return finished
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``extract`` works in this process where it is not told where, as on a machine with one CPU:
+    for tests whose subject is not Ray."""
+    monkeypatch.setattr(automatic, "usable_cpus", lambda: 1)
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ import pytest
 from aqa import load_config, load_dataset
 from aqa.data.features import FeatureFolder
 from aqa.experiments.runs import plan, run
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.videos import Video
+from pipeline.extraction.stages.assembly import Finished
 
 TOKEN = "a" * 32
 COMMAND = Path(sys.executable).parent / "aqa-pipeline"
@@ -38,7 +36,10 @@ def extract(
 
 
 def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
-    ray_cluster: Callable[..., Any], routine_video: Callable[..., Path], tmp_path: Path
+    ray_cluster: Callable[..., Any],
+    routine_video: Callable[..., Path],
+    alone: Callable[..., Finished],
+    tmp_path: Path,
 ) -> None:
     head, decoding, backbone = (
         {"num_cpus": 1, "resources": {name: 1}}
@@ -54,14 +55,9 @@ def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
     (read_on,) = {node for record in records for node in record["decoded_on"]}
     (computed_on,) = {node for record in records for node in record["computed_on"]}
     assert read_on != computed_on
-    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
-    extractor = FeatureExtractor(spec)
     for number in range(4):
-        assembly = Assembly()
-        for row in extract_rows(Video("v", tmp_path / f"in/{number}.mp4"), spec, extractor):
-            alone = assembly.add(row)
         stored = np.load(tmp_path / f"out/{number}.npy")
-        assert stored.tobytes() == alone.features.tobytes()
+        assert stored.tobytes() == alone(tmp_path / f"in/{number}.mp4").features.tobytes()
 
 
 def test_folds_are_trained_on_the_cluster_from_relative_paths(

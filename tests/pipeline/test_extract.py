@@ -1,7 +1,8 @@
-"""extract through Ray: bad inputs, resuming, provenance, the same bits as one process."""
+"""extract: bad inputs, resuming, provenance, the same bits as one process."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,13 +14,16 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa.data.features import FeatureFolder, FeatureOrigin
-from pipeline.extraction.job import divide
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.folder.resume import divide
+from pipeline.extraction.stages.assembly import Finished
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
 
 MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+# Quick: where the features do not matter.
+TINY = ("--backbone", "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,"
+        "window_size=4-7-7)", *MINI[2:])  # fmt: skip
 Cli = Callable[..., CliResult]
 
 
@@ -42,7 +46,11 @@ def plain_lines(done: CliResult) -> list[str]:
 
 
 def test_good_ones_are_done_bad_ones_named(
-    cli: Cli, footage: Path, tmp_path: Path, routine_video: Callable[..., Path]
+    cli: Cli,
+    footage: Path,
+    tmp_path: Path,
+    alone: Callable[..., Finished],
+    routine_video: Callable[..., Path],
 ) -> None:
     done = cli("extract", "--videos", footage, tmp_path / "gone.mp4", *MINI)
     assert done.exit_code == 1
@@ -66,11 +74,7 @@ def test_good_ones_are_done_bad_ones_named(
     assert "torch" in versions
     assert not [path for path in Path("features").rglob("*.tmp")]
 
-    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
-    assembly = Assembly()
-    for row in extract_rows(Video("a", footage / "a.mp4"), spec, FeatureExtractor(spec)):
-        alone = assembly.add(row)
-    assert np.load(folder.path("a")).tobytes() == alone.features.tobytes()
+    assert np.load(folder.path("a")).tobytes() == alone(footage / "a.mp4").features.tobytes()
 
     before = folder.path("a").stat().st_mtime_ns
     again = cli("extract", "--videos", footage / "a.mp4", *MINI)
@@ -108,10 +112,14 @@ def test_overwriting_goes_on_where_it_was_broken_off(
     for video, written_by in zip(videos[:2], ("pass 1", "pass 2"), strict=True):
         record = {"source": source_stamp(video.path), "overwriting": written_by}
         folder.save(video.id, np.ones((2, 3)), origin, record)
-    division = divide(videos, folder, origin, folder.overwriting())
+    division = divide(videos, folder, origin, overwrite=True)
     assert (division.complete, [v.id for v in division.todo]) == (["b"], ["a", "c"])
+    assert division.overwriting == "pass 2"
+    assert division.notes == ["going on with the overwriting extraction of pass 2"]
     assert divide(videos, folder, origin).complete == ["a", "b"]
-    assert [v.id for v in divide(videos, folder, origin, "pass 3").todo] == ["a", "b", "c"]
+    folder.write_origin(origin, {})  # it has come to its end
+    again = divide(videos, folder, origin, overwrite=True)
+    assert [v.id for v in again.todo] == ["a", "b", "c"] and not again.notes
     videos[0].path.unlink()
     (gone,) = divide(videos, folder, origin).failures
     assert "a.mp4" in gone.reason and "No such file" in gone.reason
@@ -134,6 +142,128 @@ def test_overwriting_leaves_no_features_of_another_origin(
     assert folder.origin().protocol == "mini16x112(fps=native)" and folder.overwriting() is None
     assert folder.record("a")["reader"] == "pyav"
     assert folder.record("a")["versions"]["precision"] == "float32"
+
+
+def test_overwriting_what_a_killed_pass_had_all_done_begins_anew(
+    cli: Cli, no_ray: None, routine_video: Callable[..., Path]
+) -> None:
+    """It had saved its last video, and its mark was still there."""
+    a = routine_video("a.mp4")
+    command = ("extract", "--videos", a, *TINY, "--output", "out", "--overwrite")
+    assert cli(*command).exit_code == 0
+    folder = FeatureFolder("out")
+    origin, name = folder.origin(), folder.record("a")["overwriting"]
+    folder.write_origin(origin, {}, name)
+    plan = cli(*command, "--dry-run")
+    assert "1 video to do, 0 complete" in plan.output
+    before = folder.path("a").stat().st_mtime_ns
+    done = cli(*command)
+    assert "1 extracted, 0 complete before, 0 failed" in done.output
+    assert "going on with" not in done.output
+    assert folder.path("a").stat().st_mtime_ns > before
+    assert folder.overwriting() is None and folder.record("a")["overwriting"] != name
+
+
+def test_damaged_features_are_done_again_and_only_they(
+    cli: Cli, no_ray: None, routine_video: Callable[..., Path]
+) -> None:
+    for number, name in enumerate(("cut", "noise", "record", "good")):
+        routine_video(f"in/{name}.mp4", seed=number)
+    command = ("extract", "--videos", "in", *TINY, "--output", "out")
+    assert cli(*command).exit_code == 0
+    whole = {path.name: path.read_bytes() for path in Path("out").glob("*.npy")}
+    stamp = os.stat("out/good.npy").st_mtime_ns
+    Path("out/cut.npy").write_bytes(whole["cut.npy"][:-4])
+    Path("out/noise.npy").write_bytes(b"these are words")
+    Path("out/provenance/record.json").write_text('{"origin": ')
+    plan = cli(*command, "--dry-run")
+    assert plan.exit_code == 0 and "3 videos to do, 1 complete, 0 not done" in plan.output
+    done = cli(*command)
+    assert done.exit_code == 0, done.output
+    assert "3 extracted, 1 complete before, 0 failed" in done.output
+    for name in ("cut", "noise", "record"):
+        (line,) = [line for line in done.stdout.splitlines() if f"in/{name}.mp4: " in line]
+        assert f"in/{name}.mp4: its features are done again: cannot be read: " in line
+    assert {path.name: path.read_bytes() for path in Path("out").glob("*.npy")} == whole
+    assert os.stat("out/good.npy").st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("ray_address", [(), ("--ray-address", "none")])
+def test_no_name_ends_the_others(
+    cli: Cli,
+    no_ray: None,
+    routine_video: Callable[..., Path],
+    tmp_path: Path,
+    alone: Callable[..., Finished],
+    ray_address: tuple[str, ...],
+) -> None:
+    """Names that are not UTF-8, that hold line ends, and that leave no room for an ending."""
+    good = ["good", os.fsdecode(b"caf\xe9"), "line\u2028end", "long" * 55]
+    for number, name in enumerate(good):
+        routine_video(f"in/{name}.mp4", seed=number)
+    longer = "longer"[:5] * 50 + "r"  # with .mp4 as long as a name may be; .json does not fit
+    routine_video(f"in/{longer}.mp4")
+    bad = os.fsdecode(b"words\xff")
+    (tmp_path / f"in/{bad}.mp4").write_text("these are words")
+    command = ("extract", "--videos", "in", *TINY, "--output", "out", *ray_address)
+    done = cli(*command, "y" * 300)
+    assert done.exit_code == 1 and "Traceback" not in done.output
+    assert "4 extracted, 0 complete before, 3 failed: out" in done.output
+    folder, spec = FeatureFolder("out"), ExtractionSpec(TINY[1], "random", "mini16x112", "cpu")
+    assert folder.ids() == sorted(good)
+    for name in good:
+        expected = alone(tmp_path / f"in/{name}.mp4", spec).features
+        assert np.load(folder.path(name)).tobytes() == expected.tobytes()
+        assert folder.record(name)["path"] == f"in/{name}.mp4"
+    assert f"{longer}.mp4: File name too long" in done.stderr
+    assert r"words\udcff.mp4: no video that can be read" in done.stderr
+
+    again = cli(*command)
+    assert "0 extracted, 4 complete before, 2 failed: out" in again.output
+    log = [json.loads(line) for line in Path("out/failures.jsonl").read_bytes().splitlines()]
+    assert sorted(entry["id"] for entry in log) == sorted([bad, longer, "y" * 300])
+    plan = cli(*command, "--dry-run")
+    assert r"complete: caf\udce9" in plan.output
+    assert "2 videos to do, 4 complete, 0 not done" in plan.output
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EINVAL, "Invalid argument"), TypeError("not JSON"), UnicodeError("?")]
+)
+def test_what_cannot_be_saved_does_not_end_the_others(
+    cli: Cli,
+    no_ray: None,
+    routine_video: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    for number, name in enumerate("abc"):
+        routine_video(f"in/{name}.mp4", seed=number)
+    save = FeatureFolder.save
+
+    def broken(folder: FeatureFolder, video_id: str, *arguments: object) -> object:
+        if video_id == "b":
+            raise error
+        return save(folder, video_id, *arguments)
+
+    monkeypatch.setattr(FeatureFolder, "save", broken)
+    done = cli("extract", "--videos", "in", *TINY, "--output", "out")
+    assert done.exit_code == 1 and FeatureFolder("out").ids() == ["a", "c"]
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: in/b.mp4: ")
+
+
+def test_a_full_disk_ends_the_command(
+    cli: Cli, no_ray: None, routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or each of the videos that are left would be computed in vain."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "out/a.npy")
+
+    monkeypatch.setattr(FeatureFolder, "save", full)
+    done = cli("extract", "--videos", routine_video("a.mp4"), *TINY, "--output", "out")
+    assert done.exit_code == 2 and "error: out/a.npy: No space left on device" in done.stderr
 
 
 def test_folder_of_another_origin_is_refused(cli: Cli, routine_video: Callable[..., Path]) -> None:
@@ -210,7 +340,7 @@ def test_weights_that_cannot_be_had_say_where_to_put_them(
     assert str(tmp_path / "weights") in done.stderr
 
 
-def test_timm_backbone(cli: Cli, routine_video: Callable[..., Path]) -> None:
+def test_timm_backbone(cli: Cli, no_ray: None, routine_video: Callable[..., Path]) -> None:
     video = routine_video("a.mp4")
     done = cli(
         "extract", "--videos", video, "--backbone", "timm:resnet10t", "--weights", "random",

@@ -26,11 +26,10 @@ import pytest
 
 from aqa.data.features import FeatureFolder
 from pipeline.demo.drawn import random_routine, write_video
-from pipeline.extraction.job import feature_origin
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.folder.origin import feature_origin
+from pipeline.extraction.stages.assembly import Finished
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.stamps import source_stamp
-from pipeline.footage.videos import Video
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="watches files with inotify"),
@@ -56,9 +55,8 @@ class Footage:
 
 
 @pytest.fixture(scope="module")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+def footage(tmp_path_factory: pytest.TempPathFactory, alone: Callable[..., Finished]) -> Footage:
     folder, features = tmp_path_factory.mktemp("footage"), {}
-    extractor = FeatureExtractor(SPEC)
     for number in range(VIDEOS):
         path = folder / f"{number}.mp4"
         if number >= DRAWN:  # drawing takes longer than all else
@@ -67,10 +65,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
             continue
         rng = np.random.default_rng(number)
         write_video(path, random_routine(rng, 32), rng)
-        assembly = Assembly()
-        for row in extract_rows(Video(str(number), path), SPEC, extractor):
-            finished = assembly.add(row)
-        features[str(number)] = finished.features.tobytes()
+        features[str(number)] = alone(path).features.tobytes()
     return Footage(folder, features)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -167,9 +168,12 @@ def test_a_video_travels_as_text(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     there = Video("a", bucket / "a b.mp4")
-    assert Video.at("a", there.place) == there
+    assert Video.from_row(there.to_row()) == there
     here = Video("a", Path("a b.mp4"), 50)
-    assert Video.at("a", here.place, 50) == Video("a", tmp_path / "a b.mp4", 50)
+    assert Video.from_row(here.to_row()) == Video("a", tmp_path / "a b.mp4", 50)
+    odd = Video(os.fsdecode(b"caf\xe9"), tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    row = odd.to_row()
+    assert row["video"].encode() and Video.from_row(row) == odd
 
 
 def test_stamp_in_a_bucket(bucket: RemotePath) -> None:

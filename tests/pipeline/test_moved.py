@@ -13,8 +13,9 @@ import pytest
 from click.testing import Result as CliResult
 
 from aqa.data.features import FeatureFolder
-from pipeline.extraction.job import feature_origin
-from pipeline.extraction.stages.spec import ExtractionSpec, decode_batches
+from pipeline.extraction.folder.origin import feature_origin
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import collect
 
@@ -33,7 +34,7 @@ def footage(frames: Path, routine_video: Callable[..., Path]) -> Path:
     folder.write_origin(origin, {})
     for video in collect([frames.parent])[0]:
         *_, last = decode_batches(video, SPEC)
-        folder.save(video.id, np.ones((2, 48)), origin, json.loads(last["record"]))
+        folder.save(video.id, np.ones((2, 48)), origin, last.record)
     return frames.parent
 
 

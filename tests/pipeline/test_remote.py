@@ -18,14 +18,11 @@ from click.testing import Result as CliResult
 from aqa import AqaError
 from aqa.data.features import FeatureFolder, read_features
 from aqa.storage.places import RemotePath
-from pipeline.extraction.job import divide, feature_origin
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import (
-    Assembly,
-    ExtractionSpec,
-    FeatureExtractor,
-    decode_batches,
-)
+from pipeline.extraction.folder.origin import feature_origin
+from pipeline.extraction.folder.resume import divide
+from pipeline.extraction.stages.assembly import Finished
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.copies import local_copy
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video
@@ -42,11 +39,7 @@ SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 COPY_AND_WAIT = """
 import sys
 from aqa.storage.places import as_place
-from pipeline.footage.videos import Video
-from pipeline.extraction.runs.in_process import extract_rows
 from pipeline.footage.copies import local_copy
-from pipeline.workspace.run_folder import LastExtraction, RunFolder
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
 with local_copy(as_place(sys.argv[1])) as path:
     print(path, flush=True)
     sys.stdin.read()
@@ -145,20 +138,13 @@ def test_copies_of_a_killed_process_are_removed_those_of_a_living_one_are_not(
     assert copies_in(temporary) == []
 
 
-def alone(path: Path) -> np.ndarray:
-    """The features of a video of this machine, computed in this process."""
-    assembly = Assembly()
-    for row in extract_rows(Video("v", path), SPEC, FeatureExtractor(SPEC)):
-        finished = assembly.add(row)
-    return finished.features
-
-
 def test_extract_from_and_to_a_bucket(
     cli: Callable[..., CliResult],
     bucket: RemotePath,
     s3_environment: None,
     temporary: Path,
     routine_video: Callable[..., Path],
+    alone: Callable[..., Finished],
 ) -> None:
     """Two videos of a list whose address says all, one whose server the environment says."""
     names = ("a.mp4", "deep/b 2.mp4", "c.mp4")
@@ -178,7 +164,7 @@ def test_extract_from_and_to_a_bucket(
     folder = FeatureFolder(output)
     assert folder.ids() == ["a", "c", "deep/b 2"]
     for name, film in zip(("a", "deep/b 2", "c"), films, strict=True):
-        assert read_features(folder.path(name)).tobytes() == alone(film).tobytes()
+        assert read_features(folder.path(name)).tobytes() == alone(film).features.tobytes()
     record = folder.record("a")
     assert record["path"] == record["source"]["path"] == f"s3://{bucket.host}/in/a.mp4"
     assert record["source"]["digest"] == content_digest(films[0])
@@ -203,7 +189,7 @@ def test_features_of_a_bucket_are_those_of_a_copy_here(
     there = put(bucket / "a.mp4", film.read_bytes())
     *_, last = decode_batches(Video("a", there), SPEC)
     folder, origin = FeatureFolder(bucket / "features"), feature_origin(SPEC)
-    folder.save("a", np.ones((3, 48)), origin, json.loads(last["record"]))
+    folder.save("a", np.ones((3, 48)), origin, last.record)
     assert divide([Video("a", film)], folder, origin).moved["a"]["path"] == str(film)
     moved = put(bucket / "b.mp4", film.read_bytes())
     os.utime(film, ns=(0, 1))

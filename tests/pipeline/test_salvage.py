@@ -11,9 +11,8 @@ import numpy as np
 from click.testing import Result as CliResult
 
 from aqa.data.features import FeatureFolder
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
-from pipeline.footage.videos import Video
+from pipeline.extraction.stages.assembly import Finished
+from pipeline.extraction.stages.spec import ExtractionSpec
 
 MINI = (
     "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",
@@ -23,7 +22,7 @@ GOOD = r"damaged\.mp4: damaged: .*; the first ([\d.]+) s are good \(--salvage ta
 
 
 def test_a_damaged_video_fails_and_is_salvaged_on_demand(
-    cli: Callable[..., CliResult], damaged: Path, tmp_path: Path
+    cli: Callable[..., CliResult], damaged: Path, tmp_path: Path, alone: Callable[..., Finished]
 ) -> None:
     command = ("extract", "--videos", "in", "--output", "out", *MINI)
     failed = cli(*command)
@@ -48,8 +47,5 @@ def test_a_damaged_video_fails_and_is_salvaged_on_demand(
     assert f"{mark['good_s']:.2f}" == said[1] and mark["reason"] in noted["reason"]
 
     spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu", end_s=mark["good_s"])
-    assembly = Assembly()
-    whole = Video("whole", tmp_path / "whole.mp4")
-    for row in extract_rows(whole, spec, FeatureExtractor(spec)):
-        before_the_damage = assembly.add(row)
+    before_the_damage = alone(tmp_path / "whole.mp4", spec)
     assert np.load("out/damaged.npy").tobytes() == before_the_damage.features.tobytes()

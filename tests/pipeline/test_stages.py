@@ -1,53 +1,48 @@
-"""Batches, rows and their assembly, without Ray."""
+"""Batches and their assembly, without Ray."""
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import (
-    Assembly,
-    ExtractionSpec,
-    FeatureExtractor,
-    Finished,
-    decode_batches,
-)
+from pipeline.extraction.stages.assembly import Assembly, Finished
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 
 
-def rows_of(video: str, batches: int, attempt: int = 0, channels: int = 3) -> list[dict]:
+def batches_of(video: str, count: int, attempt: int = 0, channels: int = 3) -> list[Batch]:
     return [
-        {
-            "video": video,
-            "batch": index,
-            "batches": batches,
-            "attempt": attempt,
-            "valid": 2 if index < batches - 1 else 1,
-            "features": np.full((2, channels), index, np.float32),
-            "record": json.dumps({"n": index}),
-            "error": "",
-            "tried": "",
-        }
-        for index in range(batches)
+        Batch(
+            video,
+            index=index,
+            count=count,
+            attempt=attempt,
+            valid=2 if index < count - 1 else 1,
+            features=np.full((2, channels), index, np.float32),
+            record={"n": index},
+        )
+        for index in range(count)
     ]
 
 
 def test_assembly_orders_whatever_comes_and_drops_padding() -> None:
     assembly = Assembly()
-    rows = rows_of("v", 3)
-    assert assembly.add(rows[2]) is None
-    assert assembly.add(rows[0]) is None
-    assert assembly.add(rows[0]) is None  # delivered twice
-    finished = assembly.add(rows[1])
+    batches = batches_of("v", 3)
+    assert assembly.add(batches[2]) is None
+    assert assembly.add(batches[0]) is None
+    assert assembly.add(batches[0]) is None  # delivered twice
+    finished = assembly.add(batches[1])
     assert finished is not None
     assert finished.features[:, 0].tolist() == [0, 0, 1, 1, 2]
     assert finished.record == {"n": 2}
@@ -55,18 +50,19 @@ def test_assembly_orders_whatever_comes_and_drops_padding() -> None:
 
 def test_assembly_ends_a_video_once() -> None:
     assembly = Assembly()
-    first, second = rows_of("v", 2)
-    failed = first | {"error": "damaged", "tried": '["pyav"]'}
-    assert assembly.add(failed) == Finished("v", None, {}, "damaged", ("pyav",))
+    first, second = batches_of("v", 2)
+    failed = assembly.add(replace(first, error="damaged", tried=("pyav",)))
+    assert (failed.id, failed.features, failed.record) == ("v", None, {})
+    assert (failed.error, failed.tried) == ("damaged", ("pyav",))
     assert assembly.add(second) is None
-    (only,) = rows_of("w", 1)
+    (only,) = batches_of("w", 1)
     assert assembly.add(only) is not None
     assert assembly.add(only) is None
 
 
 def test_a_later_attempt_replaces_an_earlier_one_whatever_comes_first() -> None:
     assembly = Assembly()
-    earlier, later = rows_of("v", 3), rows_of("v", 2, attempt=1)
+    earlier, later = batches_of("v", 3), batches_of("v", 2, attempt=1)
     assert assembly.add(earlier[0]) is None
     assert assembly.add(later[1]) is None
     assert assembly.add(earlier[1]) is None
@@ -75,46 +71,95 @@ def test_a_later_attempt_replaces_an_earlier_one_whatever_comes_first() -> None:
     assert finished is not None and finished.features[:, 0].tolist() == [0, 0, 1]
 
 
-def test_every_batch_has_one_shape_and_the_same_rows_come_twice(
+def test_a_batch_travels_as_columns_that_arrow_takes() -> None:
+    """The same two for every batch, whatever is in a name."""
+    name = os.fsdecode(b"caf\xe9 \xf0\x9f\x98\x80")
+    clips, features = np.ones((2, 1, 4, 4, 3), np.uint8), np.ones((2, 5), np.float32)
+    for batch in (
+        Batch(
+            name, clips=clips, record={"path": name, "clip_start_s": [0.1, 1 / 3]}, tried=(name,)
+        ),
+        Batch(name, features=features, valid=1, decode_s=0.1, error=name, computed_on="n"),
+    ):
+        row = batch.to_row()
+        assert sorted(row) == ["about", "array"] and row["about"].encode()
+        again = Batch.from_row(row)
+        for field in fields(Batch):
+            ours, theirs = getattr(batch, field.name), getattr(again, field.name)
+            assert ours is theirs or ours == theirs, field.name
+
+
+def test_the_same_batches_come_twice_and_a_gpus_have_one_shape(
     routine_video: Callable[..., Path],
 ) -> None:
     video = Video("v", routine_video("v.mp4", elements=9))
-    spec = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
-    rows = list(decode_batches(video, spec))
-    assert spec.batch_clips == 8
-    assert [(row["valid"], len(row["clips"])) for row in rows] == [(8, 8), (1, 8)]
-    assert {(row["batches"], row["total"]) for row in rows} == {(2, 9)}
-    for row, again in zip(rows, decode_batches(video, spec), strict=True):
-        assert np.array_equal(row.pop("clips"), again.pop("clips"))
-        assert row.pop("decode_s") > 0 and again.pop("decode_s") > 0
-        assert row == again
-    assert json.loads(row["record"])["clip_start_s"] == pytest.approx([0.64 * c for c in range(9)])
+    assert SPEC.batch_clips == 8
+    batches = list(decode_batches(video, SPEC))
+    assert [(batch.valid, len(batch.clips)) for batch in batches] == [(8, 8), (1, 1)]
+    assert {(batch.count, batch.total) for batch in batches} == {(2, 9)}
+    for batch, again in zip(batches, decode_batches(video, SPEC), strict=True):
+        assert np.array_equal(batch.clips, again.clips)
+        assert batch.decode_s > 0 and again.decode_s > 0
+        assert (batch.index, batch.record) == (again.index, again.record)
+    starts_s = batches[-1].record["clip_start_s"]
+    assert starts_s == pytest.approx([0.64 * c for c in range(9)])
+    (padded,) = decode_batches(video, replace(SPEC, device="cuda"))
+    assert (padded.valid, len(padded.clips)) == (9, 64)
+    assert not padded.clips[9:].any() and np.array_equal(padded.clips[8], batches[1].clips[0])
 
 
 def test_frames_are_taken_at_the_rate_of_the_video(frames: Path) -> None:
     """50 images at 50 frames/s last a second: one clip of 16 at 25 frames/s, its ends dropped."""
-    (row,) = decode_batches(Video("v", frames, frame_rate=50), SPEC)
-    record = json.loads(row["record"])
+    (batch,) = decode_batches(Video("v", frames, frame_rate=50), SPEC)
+    record = batch.record
     assert (record["kind"], record["fps"], record["duration_s"]) == ("frames", 50, 1)
     assert record["clip_start_s"] == pytest.approx([0.16])
-    (row,) = decode_batches(Video("v", frames), SPEC)
-    assert json.loads(row["record"])["fps"] == 25 and row["valid"] == 3
+    (batch,) = decode_batches(Video("v", frames), SPEC)
+    assert batch.record["fps"] == 25 and batch.valid == 3
 
 
-def test_a_bad_video_is_a_row_with_a_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_a_clip_has_the_same_bits_in_a_batch_of_any_size(
+    routine_video: Callable[..., Path], precision: str
+) -> None:
+    (batch,) = decode_batches(Video("v", routine_video("v.mp4", elements=8)), SPEC)
+    extractor = FeatureExtractor(replace(SPEC, precision=precision))
+    padding = np.zeros_like(batch.clips)
+    features = extractor(batch).features
+    for clips in range(1, 9):
+        part = batch.clips[8 - clips :]
+        alone = extractor(replace(batch, clips=part)).features
+        padded = extractor(replace(batch, clips=np.concatenate([part, padding])[:8])).features
+        assert alone.tobytes() == padded[:clips].tobytes() == features[8 - clips :].tobytes()
+
+
+def test_only_clips_that_count_are_computed(
+    routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor, seen = FeatureExtractor(SPEC), []
+    forward = extractor._backbone.forward
+    monkeypatch.setattr(
+        extractor._backbone, "forward", lambda clips: seen.append(len(clips)) or forward(clips)
+    )
+    for batch in decode_batches(Video("v", routine_video("v.mp4", elements=2)), SPEC):
+        extractor(batch)
+    assert sum(seen) == 2
+
+
+def test_a_bad_video_is_a_batch_with_a_reason(tmp_path: Path) -> None:
     path = tmp_path / "text.mp4"
     path.write_text("no video")
-    (row,) = decode_batches(Video("text", path), SPEC)
-    assert "text.mp4" in row["error"] and "\n" not in row["error"]
-    reason = row["error"]
-    passed_on = FeatureExtractor(SPEC)(row)
-    assert passed_on["error"] == reason and not passed_on["features"].any()
+    (batch,) = decode_batches(Video("text", path), SPEC)
+    assert "text.mp4" in batch.error and "\n" not in batch.error
+    assert batch.tried == ("opening it",)
+    passed_on = FeatureExtractor(SPEC)(batch)
+    assert passed_on.error == batch.error and not len(passed_on.features)
 
 
 def test_damage_is_a_failure_that_says_what_is_good(damaged: Path) -> None:
     *_, last = decode_batches(Video("v", damaged), SPEC)
-    assert re.search(r"damaged.mp4: damaged: .*; the first [\d.]+ s are good", last["error"])
-    assert json.loads(last["tried"]) == ["pyav"]
+    assert re.search(r"damaged.mp4: damaged: .*; the first [\d.]+ s are good", last.error)
+    assert last.tried == ("pyav",)
 
 
 def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
@@ -123,8 +168,8 @@ def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
 
     def features(path: Path, spec: ExtractionSpec) -> Finished:
         assembly = Assembly()
-        rows = [extractor(row) for row in decode_batches(Video("v", path), spec)]
-        (finished,) = [done for row in rows if (done := assembly.add(row)) is not None]
+        batches = [extractor(batch) for batch in decode_batches(Video("v", path), spec)]
+        (finished,) = [done for batch in batches if (done := assembly.add(batch)) is not None]
         assert not finished.error
         return finished
 
@@ -138,23 +183,8 @@ def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
 
 
 def test_bf16_is_near_to_float32(routine_video: Callable[..., Path]) -> None:
-    (row,) = decode_batches(Video("v", routine_video("v.mp4", elements=8)), SPEC)
-    exact = FeatureExtractor(SPEC)(dict(row))["features"]
-    rounded = FeatureExtractor(replace(SPEC, precision="bf16"))(dict(row))["features"]
+    (batch,) = decode_batches(Video("v", routine_video("v.mp4", elements=8)), SPEC)
+    exact = FeatureExtractor(SPEC)(batch).features
+    rounded = FeatureExtractor(replace(SPEC, precision="bf16"))(batch).features
     assert rounded.dtype == np.float32
     assert 0 < np.abs(rounded - exact).max() < 0.03 * np.abs(exact).max()
-
-
-@pytest.mark.parametrize("workers", [1, 3])
-def test_number_of_workers_changes_no_bit(routine_video: Callable[..., Path], workers: int) -> None:
-    video = Video("v", routine_video("v.mp4", elements=20))
-    extractor = FeatureExtractor(SPEC)
-
-    def features(threads: int) -> np.ndarray:
-        assembly = Assembly()
-        for row in extract_rows(video, SPEC, extractor, threads):
-            finished = assembly.add(row)
-        assert finished is not None
-        return finished.features
-
-    assert features(workers).tobytes() == features(2).tobytes()

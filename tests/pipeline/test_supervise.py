@@ -17,34 +17,37 @@ from rich.console import Console as Console80
 
 from pipeline.cluster import session as ray_session
 from pipeline.cluster.driver import RayLostError
-from pipeline.cluster.session import STANDSTILL_S, RayOptions
+from pipeline.cluster.session import RayOptions
 from pipeline.errors import UsageError
 from pipeline.extraction.runs import supervise
-from pipeline.extraction.runs.graph import Width, choose_width
-from pipeline.extraction.runs.meter import Meter
-from pipeline.extraction.stages.spec import ExtractionSpec, Finished, Row
+from pipeline.extraction.runs.graph import choose_width
+from pipeline.extraction.runs.meter import Meter, Width
+from pipeline.extraction.runs.runner import Watch
+from pipeline.extraction.stages.assembly import Finished
+from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
+from pipeline.workspace.settings import STANDSTILL_S
 
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 VIDEOS = [Video(name, Path(f"{name}.mp4")) for name in "abc"]
 
 
-def row(video: str, batch: int = 0, batches: int = 1, **fields: Any) -> Row:
-    return {
-        "video": video, "batch": batch, "batches": batches, "attempt": 0, "valid": 4,
-        "total": 4 * batches, "record": "{}", "error": "", "tried": "", "decode_s": 1.0,
-        "backbone_s": 0.5, "decoded_on": "n", "computed_on": "n",
-        "features": np.zeros((4, 2), np.float32),
-    } | fields  # fmt: skip
+def batch(video: str, index: int = 0, count: int = 1, **fields: Any) -> Batch:
+    facts = {
+        "valid": 4, "total": 4 * count, "record": {}, "features": np.zeros((4, 2), np.float32),
+        "decode_s": 1.0, "backbone_s": 0.5, "decoded_on": "n", "computed_on": "n",
+    }  # fmt: skip
+    return Batch(video, index, count, **facts | fields)
 
 
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
-    """``graph(rows of run 1, rows of run 2, ...)``: an exception among the rows is raised. Gives
+    """``graph(batches of run 1, of run 2, ...)``: an exception among them is raised. Gives
     the list of the ids that each run was started with. All in this process: see test_driver.py."""
 
-    def install(*runs: list[Row | Exception]) -> list[list[str]]:
+    def install(*runs: list[Batch | Exception]) -> list[list[str]]:
         started: list[list[str]] = []
         scripts = iter(runs)
 
@@ -58,7 +61,7 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
             assert limit_s == STANDSTILL_S
             yield from job(*arguments)
 
-        def rows(ray: Any, videos: list[Video], *_: Any) -> Iterator[Row]:
+        def batches(ray: Any, videos: list[Video], *_: Any) -> Iterator[Batch]:
             started.append([video.id for video in videos])
             for entry in next(scripts):
                 if isinstance(entry, Exception):
@@ -68,36 +71,32 @@ def graph(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
         monkeypatch.setattr(supervise, "WAIT_S", (0.0, 0.0, 0.0))
         monkeypatch.setattr(supervise, "driven", driven)
         monkeypatch.setattr(ray_session, "_start", lambda options: joined)
-        monkeypatch.setattr(supervise, "feature_rows", rows)
+        monkeypatch.setattr(supervise, "feature_batches", batches)
         return started
 
     return install
 
 
 def run(options: RayOptions | None = None) -> list[Finished]:
-    meter = Meter(len(VIDEOS), 0)
-    return list(
-        supervise.finished_videos(
-            VIDEOS, SPEC, options or RayOptions(), Console(quiet=True), meter, lambda: None
-        )
-    )
+    watch = Watch(Meter(len(VIDEOS), 0), lambda: None, Console(quiet=True))
+    return list(supervise.OnRay(options or RayOptions())(VIDEOS, SPEC, watch))
 
 
 def test_a_run_that_breaks_off_goes_on_with_what_is_left(graph: Callable[..., Any]) -> None:
-    started = graph([row("b"), row("a", 0, 2), ActorDiedError()], [row("a"), row("c")])
+    started = graph([batch("b"), batch("a", 0, 2), ActorDiedError()], [batch("a"), batch("c")])
     assert [video.id for video in run()] == ["b", "a", "c"]
     assert started == [["a", "b", "c"], ["a", "c"]]
 
 
 def test_videos_that_ray_lost_are_done_again(graph: Callable[..., Any]) -> None:
-    started = graph([row("a"), row("b", 1, 2)], [row("b"), row("c")])
+    started = graph([batch("a"), batch("b", 1, 2)], [batch("b"), batch("c")])
     assert [video.id for video in run()] == ["a", "b", "c"]
     assert started == [["a", "b", "c"], ["b", "c"]]
 
 
 def test_runs_without_any_result_end_with_a_reason(graph: Callable[..., Any]) -> None:
     broken = ConnectionError("the head is gone")
-    started = graph([row("a"), broken], [broken], [broken], [broken])
+    started = graph([batch("a"), broken], [broken], [broken], [broken])
     first, *others = run()
     assert first.id == "a" and not first.error
     assert len(started) == 4
@@ -111,14 +110,14 @@ def test_wrong_usage_is_said_at_once_and_a_lost_cluster_is_a_failure(
     graph([UsageError("cannot join a Ray cluster")])
     with pytest.raises(UsageError, match="cannot join"):
         run()
-    graph([row("a"), ConnectionError()], *[[UsageError("cannot join a Ray cluster")]] * 3)
+    graph([batch("a"), ConnectionError()], *[[UsageError("cannot join a Ray cluster")]] * 3)
     assert [bool(video.error) for video in run()] == [False, True, True]
 
 
 def test_a_node_without_the_backbone_ends_the_command(graph: Callable[..., Any]) -> None:
     words = "BackboneUnavailableError: backbone on n7: x.pth: no such file"
     broken = RayError(f"Traceback ...\n{words}")
-    graph([row("a"), broken])
+    graph([batch("a"), broken])
     with pytest.raises(UsageError, match=r"^backbone on n7: x\.pth: no such file$"):
         run()
 
@@ -168,11 +167,12 @@ def test_meter() -> None:
     clock = iter(itertools.count(0.0, 1.0))
     time = [0.0]
     meter = Meter(4, 1, now=lambda: time[0])
+    meter.waits_for = "Ray starts ..."
     assert "Ray starts" in meter.line()
     meter.run_starts(Width(decoders=2, workers=1), 4)
     for _ in range(11):
         time[0] = next(clock)
-        meter.add(row("a", batches=20))
+        meter.add(batch("a", count=20))
     assert meter.clips_per_s == pytest.approx(4)
     assert meter.busy == pytest.approx((0.5, 0.5))
     # 80 - 44 clips of this video and three more of 80, at 4 a second
@@ -207,19 +207,19 @@ def test_summary_says_which_stage_was_the_limit(
     meter.run_starts(Width(2, 1), 5)
     for index in range(11):
         time[0] = float(index)
-        meter.add(row("a", decode_s=decode_s, backbone_s=backbone_s))
+        meter.add(batch("a", decode_s=decode_s, backbone_s=backbone_s))
     assert words in meter.summary()
     assert meter.summary().startswith("44 clips in 0:10, 4 clips/s once started")
 
 
-def test_rows_that_come_at_once_were_not_made_at_once() -> None:
-    """As in a short run: the two rows after the first took a reader 2 s, a worker 1 s."""
+def test_batches_that_come_at_once_were_not_made_at_once() -> None:
+    """As in a short run: the two batches after the first took a reader 2 s, a worker 1 s."""
     time = [0.0]
     meter = Meter(1, 0, now=lambda: time[0])
     meter.run_starts(Width(1, 1), 1)
     for _ in range(3):
         time[0] += 0.001
-        meter.add(row("a"))
+        meter.add(batch("a"))
     assert meter.clips_per_s == pytest.approx(4) and meter.busy == pytest.approx((1, 0.5))
     assert meter.line().startswith("extract: 0 of 1 video (0 done")
     words = (

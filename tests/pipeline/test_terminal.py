@@ -26,11 +26,10 @@ import pytest
 from aqa.data.features import FeatureFolder
 from pipeline.demo.drawn import random_routine, write_video
 from pipeline.extraction.folder.claims import LOCK_NAME
-from pipeline.extraction.job import feature_origin
-from pipeline.extraction.runs.in_process import extract_rows
-from pipeline.extraction.stages.spec import Assembly, ExtractionSpec, FeatureExtractor
+from pipeline.extraction.folder.origin import feature_origin
+from pipeline.extraction.stages.assembly import Finished
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.stamps import source_stamp
-from pipeline.footage.videos import Video
 
 COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", "--output", "out"]
 COMMAND += ["--videos", "in", "--backbone", "swin3d_mini", "--weights", "random"]
@@ -101,7 +100,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+def ran(tmp_path_factory: pytest.TempPathFactory, alone: Callable[..., Finished]) -> Ran:
     folder = tmp_path_factory.mktemp("terminal")
     (folder / "in").mkdir()
     for name, elements in (("good", 20), ("old", 1)):
@@ -111,10 +110,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     before, origin = FeatureFolder(folder / "out"), feature_origin(SPEC)
     before.write_origin(origin, {})
     before.save("old", np.ones((1, 48)), origin, {"source": source_stamp(folder / "in/old.mp4")})
-    assembly = Assembly()
-    for row in extract_rows(Video("v", folder / "in/good.mp4"), SPEC, FeatureExtractor(SPEC)):
-        alone = assembly.add(row)
-
     first, ray = OnTerminal(COMMAND, folder), {}
     first.read_until((folder / "out" / LOCK_NAME).exists)
     second = subprocess.Popen(
@@ -128,7 +123,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     first.read_until(ended)
     output, errors = second.communicate(timeout=LIMIT_S)
     refused = subprocess.CompletedProcess(COMMAND, second.returncode, output, errors)
-    features = alone.features.tobytes()
+    features = alone(folder / "in/good.mp4").features.tobytes()
     return Ran(folder, first.close(), first.process.returncode, refused, ray, features)
 
 

@@ -13,6 +13,7 @@ from click.testing import Result as CliResult
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.data.features import FeatureOrigin
 from aqa.experiments.runs import plan, run
+from pipeline.training import over_ray
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 Cli = Callable[..., CliResult]
@@ -43,6 +44,21 @@ def test_own_scores(cli: Cli, own_data: tuple[Path, Path], origin: FeatureOrigin
 
     scored = cli("score", features / "v3.npy", "--json")
     assert json.loads(scored.stdout)["results"][0]["checkpoint"] == last.checkpoint
+
+
+def test_trainings_need_no_ray(
+    cli: Cli, own_data: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, labels = own_data
+    monkeypatch.setattr(over_ray, "driven", None)
+    done = cli(
+        "train", "--labels", labels, "--features", features, *SMALL, "--folds", "2",
+        "--ray-address", "none", "--output", tmp_path / "run",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "2 trainings in this process, one after the other ..." in done.stdout
+    assert "train: 6/6 epochs" in done.stderr
+    assert len(list((tmp_path / "run").rglob("model.pt"))) == 2
 
 
 def test_folds_and_seeds_make_a_table_and_no_scorer(

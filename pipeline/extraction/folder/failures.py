@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 
 from aqa.data.features import FeatureFolder
-from aqa.storage.whole_files import write_atomically
+from aqa.storage.whole_files import json_bytes, write_atomically
 from pipeline.errors import Failure
 from pipeline.workspace.run_folder import now
 
@@ -23,11 +23,11 @@ class FailureLog:
         """``names``: ids and paths of what is tried now; their lines go."""
         self._path = folder.folder / FILE_NAME
         try:
-            earlier = self._path.read_text(encoding="utf-8")
+            earlier = self._path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
-            earlier = None
+            earlier = ""
         again = {None, *names}
-        lines = (earlier or "").splitlines()
+        lines = [line for line in earlier.split("\n") if line]
         self._lines = [line for line in lines if not again.intersection(_names(line))]
         if len(self._lines) < len(lines):
             self._write()
@@ -46,7 +46,7 @@ class FailureLog:
     def _write(self) -> None:
         if self._lines:
             text = "\n".join(self._lines) + "\n"
-            write_atomically(self._path, lambda file: file.write(text.encode()))
+            write_atomically(self._path, lambda file: file.write(json_bytes(text)))
         else:
             self._path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The Ray Data graph of extraction: videos -> decode tasks -> pool of backbone actors -> rows.
+"""The Ray Data graph of extraction: videos -> decode tasks -> pool of backbone actors -> batches.
 
 Ray only places and bounds the functions of ``pipeline.extraction.stages``. Blocks are kept small,
 so that the backbone starts on a video's first clips while the rest is still being decoded. One task
@@ -13,12 +13,16 @@ import os
 import socket
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from pipeline.cluster.session import RayOptions
 from pipeline.errors import UsageError, one_line
-from pipeline.extraction.stages.spec import ExtractionSpec, FeatureExtractor, Row, decode_batches
+from pipeline.extraction.runs.meter import Width
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import counted
 
@@ -35,18 +39,10 @@ DECODE_NODES, BACKBONE_NODES = "aqa_decode", "aqa_backbone"
 _A_LITTLE = 1e-3
 
 
-@dataclass(frozen=True)
-class Width:
-    """How many videos are read at once, and how many backbone actors there are."""
-
-    decoders: int
-    workers: int
-
-
-def feature_rows(
+def feature_batches(
     ray: Any, videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions, width: Width
-) -> Iterator[Row]:
-    """Feature rows of all videos, in any order, as they come."""
+) -> Iterator[Batch]:
+    """Batches with features of all videos, in any order, as they come."""
     from ray.data import ActorPoolStrategy, TaskPoolStrategy
 
     _set_up_data()
@@ -57,12 +53,8 @@ def feature_rows(
         if spec.device == "cuda"
         else {"num_cpus": CPU_ACTOR_CPUS}
     )
-    # A worker's working directory is its node's, not ours.
-    items = [
-        {"id": video.id, "path": video.place, "frame_rate": video.frame_rate} for video in videos
-    ]
-    return (
-        ray.data.from_items(items, override_num_blocks=len(items))
+    rows = (
+        ray.data.from_items([video.to_row() for video in videos], override_num_blocks=len(videos))
         .flat_map(
             _decode,
             fn_kwargs={"spec": spec},
@@ -79,6 +71,7 @@ def feature_rows(
         )
         .iter_rows()
     )
+    return map(Batch.from_row, rows)
 
 
 def choose_width(ray: Any, device: str, options: RayOptions) -> Width:
@@ -108,10 +101,10 @@ def _only_on(name: str, resources: dict[str, float]) -> dict[str, dict[str, floa
     return {"resources": {name: _A_LITTLE}} if name in resources else {}
 
 
-def _decode(item: dict[str, Any], spec: ExtractionSpec) -> Iterator[Row]:
+def _decode(row: dict[str, Any], spec: ExtractionSpec) -> Iterator[dict[str, Any]]:
     node = _node()
-    for row in decode_batches(Video.at(item["id"], item["path"], item["frame_rate"]), spec):
-        yield row | {"decoded_on": node}
+    for batch in decode_batches(Video.from_row(row), spec):
+        yield replace(batch, decoded_on=node).to_row()
 
 
 class BackboneUnavailableError(Exception):
@@ -126,7 +119,7 @@ class _BackboneActor:
         self._spec = spec
         self._extractor: FeatureExtractor | None = None
 
-    def __call__(self, row: Row) -> Row:
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         import torch
 
         if self._extractor is None:
@@ -138,7 +131,8 @@ class _BackboneActor:
                 raise BackboneUnavailableError(f"{where}: {one_line(error)}") from None
         if self._extractor.broken:
             os._exit(1)  # a GPU error sticks to its process: Ray starts another for this batch
-        return self._extractor(row) | {"computed_on": _node()}
+        batch = self._extractor(Batch.from_row(row))
+        return replace(batch, computed_on=_node()).to_row()
 
 
 def _node() -> str:

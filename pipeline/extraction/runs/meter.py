@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.extraction.runs.graph import Width
-from pipeline.extraction.stages.spec import Row
+from pipeline.extraction.stages.batch import Batch
 from pipeline.workspace.console import clock, counted, two_digits
 
 WINDOW_S = 60.0
@@ -20,18 +20,27 @@ WINDOW_S = 60.0
 BUSY = 0.8
 
 
+@dataclass(frozen=True)
+class Width:
+    """How many videos are read at once, and how many backbone workers there are."""
+
+    decoders: int
+    workers: int
+
+
 class Meter:
-    """Counts what the rows of all runs of the graph tell. ``now`` gives seconds."""
+    """Counts what the batches of all runs tell. ``now`` gives seconds."""
 
     def __init__(
         self, videos: int, complete_before: int, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.videos, self.complete_before = videos, complete_before
+        self.waits_for = "it starts ..."  # shown until the first batch has come
         self.done = self.failed = self.clips = 0
         self.nodes: tuple[set[str], set[str]] = set(), set()  # that decoded, that computed
         self._now = now
         self._began = now()
-        self._timed_clips = 0  # without those of each run's first row, which starts the clock
+        self._timed_clips = 0  # without those of each run's first batch, which starts the clock
         self._wall_s = self._decode_s = self._backbone_s = 0.0
         self._slots = (1, 1)
         self._run_began: float | None = None
@@ -40,35 +49,35 @@ class Meter:
         self._totals: list[int] = []
 
     def run_starts(self, width: Width, videos: int) -> None:
-        """Ray is up and begins on the videos that are left."""
+        """A run begins on the videos that are left."""
         self._slots = min(width.decoders, videos), width.workers
         self._run_began = None
         self.nodes = set(), set()  # a Ray that starts again names its nodes anew
         self._open.clear()
 
-    def add(self, row: Row) -> None:
-        """One row of features; the clock of the stages runs from the first one on."""
+    def add(self, batch: Batch) -> None:
+        """One batch of features; the clock of the stages runs from the first one on."""
         now = self._now()
         if self._run_began is None:
             self._run_began = now
             self._recent.clear()
         else:
-            self._timed_clips += row["valid"]
+            self._timed_clips += batch.valid
             self._wall_s += now - self._last
-            self._decode_s += row["decode_s"]
-            self._backbone_s += row["backbone_s"]
+            self._decode_s += batch.decode_s
+            self._backbone_s += batch.backbone_s
         self._last = now
-        self.clips += row["valid"]
-        self._recent.append((now, row["valid"], row["decode_s"], row["backbone_s"]))
+        self.clips += batch.valid
+        self._recent.append((now, batch.valid, batch.decode_s, batch.backbone_s))
         while self._recent[0][0] < now - WINDOW_S:
             self._recent.popleft()
-        for nodes, key in zip(self.nodes, ("decoded_on", "computed_on"), strict=True):
-            nodes.add(row[key])
-        if not row["error"]:
-            if row["video"] not in self._open:
-                self._totals.append(row["total"])
-            had = self._open.get(row["video"], (0, 0))[0]
-            self._open[row["video"]] = had + row["valid"], row["total"]
+        for nodes, node in zip(self.nodes, (batch.decoded_on, batch.computed_on), strict=True):
+            nodes.add(node)
+        if not batch.error:
+            if batch.video not in self._open:
+                self._totals.append(batch.total)
+            had = self._open.get(batch.video, (0, 0))[0]
+            self._open[batch.video] = had + batch.valid, batch.total
 
     def ended(self, video: str, failed: bool) -> None:
         self._open.pop(video, None)
@@ -87,6 +96,12 @@ class Meter:
         return self._recently(2) / decoders, self._recently(3) / workers
 
     @property
+    def clips_ahead(self) -> int:
+        """Of the videos that have begun."""
+        # A copy: the view is drawn by a thread of its own. What is salvaged is read twice.
+        return sum(max(0, total - had) for had, total in list(self._open.values()))
+
+    @property
     def left_s(self) -> float | None:
         """Seconds to go, from the clips that are left; None while nothing is known."""
         rate = self.clips_per_s
@@ -94,9 +109,7 @@ class Meter:
             return None
         ahead = self.videos - self.done - self.failed - len(self._open)
         mean = sum(self._totals) / len(self._totals)
-        # A copy: the view is drawn by a thread of its own. What is salvaged is read twice.
-        begun = sum(max(0, all_ - had) for had, all_ in list(self._open.values()))
-        return (begun + ahead * mean) / rate
+        return (self.clips_ahead + ahead * mean) / rate
 
     def line(self) -> str:
         """All of it as one plain line."""
@@ -146,7 +159,7 @@ class Meter:
 
     def _speed(self) -> str:
         if self._run_began is None:
-            return "Ray starts ..."
+            return self.waits_for
         if len(self._recent) < 2:
             return counted(self.clips, "clip")
         decode, backbone = self.busy
@@ -157,15 +170,15 @@ class Meter:
         )
 
     def _recently(self, column: int) -> float:
-        """Sum of a column per second of the window; the first row only sets its start."""
+        """Sum of a column per second of the window; the first batch only sets its start."""
         if len(self._recent) < 2:
             return 0.0
-        first, *rows = self._recent
-        _, clips, decode_s, backbone_s = (sum(values) for values in zip(*rows, strict=True))
-        window_s = self._at_least(rows[-1][0] - first[0], decode_s, backbone_s)
+        first, *others = self._recent
+        _, clips, decode_s, backbone_s = (sum(values) for values in zip(*others, strict=True))
+        window_s = self._at_least(others[-1][0] - first[0], decode_s, backbone_s)
         return (clips, decode_s, backbone_s)[column - 1] / window_s
 
     def _at_least(self, wall_s: float, decode_s: float, backbone_s: float) -> float:
-        """Seconds in which so much was done: rows that come at once were not made at once."""
+        """Seconds in which so much was done: batches that come at once were not made at once."""
         decoders, workers = self._slots
         return max(wall_s, decode_s / decoders, backbone_s / workers, 1e-9)

@@ -1,0 +1,71 @@
+"""Where the features of a folder come from, and what may be written beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from aqa.data.features import FeatureFolder, FeatureOrigin
+from extractors import build_backbone
+from extractors.backbones.architectures import canonical_name
+from extractors.backbones.weights import require_known
+from pipeline.errors import UsageError
+from pipeline.extraction.stages.spec import ExtractionSpec
+from pipeline.workspace.console import counted
+
+VERSIONED = ("torch", "torchvision", "timm", "numpy", "av", "pillow", "opencv-python-headless")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that can change a feature's last digits."""
+    return {name: version(name) for name in VERSIONED}
+
+
+def feature_origin(spec: ExtractionSpec) -> FeatureOrigin:
+    """What binds features to a checkpoint, read off the backbone itself."""
+    identity = build_backbone(spec.architecture, spec.weights).identity
+    return FeatureOrigin(
+        backbone=identity.backbone,
+        weights=identity.weights,
+        weights_digest=identity.weights_digest,
+        protocol=spec.protocol,
+    )
+
+
+def planned_origin(spec: ExtractionSpec) -> FeatureOrigin:
+    """``feature_origin`` without fetching anything: published weights by name, without digest."""
+    if spec.weights == "random" or Path(spec.weights).is_file():
+        return feature_origin(spec)
+    name = canonical_name(spec.architecture)
+    require_known(name, spec.weights)
+    return FeatureOrigin(name, spec.weights, None, spec.protocol)
+
+
+def refuse_other_origin(
+    folder: FeatureFolder, origin: FeatureOrigin, overwrite: bool, videos: Sequence[str]
+) -> None:
+    """A folder holds features of one origin; one without provenance is never written into. Only
+    where all that is there is of these ``videos`` may it be replaced by that of another."""
+    present = folder.origin()
+    if present is None:
+        if folder.ids():
+            raise UsageError(
+                f"{folder.folder} holds feature files without provenance (published ones?): "
+                "choose another --output, they are not touched"
+            )
+        return
+    differences = present.differences(origin)
+    if differences and not overwrite:
+        raise UsageError(
+            f"{folder.folder} holds features of another origin (there / asked for): "
+            f"{'; '.join(differences)}; "
+            "choose another --output, or --overwrite to replace them"
+        )
+    others = len(set(folder.ids()) - set(videos)) if differences else 0
+    if others:
+        raise UsageError(
+            f"{folder.folder} holds features of {counted(others, 'other video')}, of another "
+            f"origin (there / asked for): {'; '.join(differences)}; --overwrite would mix them: "
+            "choose another --output"
+        )

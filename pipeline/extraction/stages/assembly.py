@@ -1,0 +1,65 @@
+"""The last step: the batches of a video, whatever order they come in, to its features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.extraction.stages.batch import Batch
+
+# What a cluster adds to a record: the nodes that did a video's batches.
+_NODES = ("decoded_on", "computed_on")
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A video whose features are complete (``features`` [clips, C]) or that failed (``error``)."""
+
+    id: str
+    features: np.ndarray | None
+    record: dict[str, Any]
+    error: str
+    tried: tuple[str, ...] = ()
+
+
+class Assembly:
+    """Puts the batches of each video together, in order."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, dict[int, Batch]] = {}
+        self._attempt: dict[str, int] = {}
+        self._ended: set[str] = set()
+
+    def add(self, batch: Batch) -> Finished | None:
+        """The video that this batch completes or ends, if any. One seen before changes nothing."""
+        video = batch.video
+        if video in self._ended:
+            return None
+        if batch.error:
+            self._end(video)
+            return Finished(video, None, {}, batch.error, batch.tried)
+        if batch.attempt != self._attempt.setdefault(video, batch.attempt):
+            if batch.attempt < self._attempt[video]:
+                return None
+            self._attempt[video] = batch.attempt
+            self._batches.pop(video)
+        batches = self._batches.setdefault(video, {})
+        batches[batch.index] = batch
+        if len(batches) < batch.count:
+            return None
+        self._end(video)
+        ordered = [batches[index] for index in range(len(batches))]
+        features = np.concatenate([part.features[: part.valid] for part in ordered])
+        record = dict(ordered[-1].record)
+        for key in _NODES:
+            nodes = {getattr(part, key) for part in ordered}
+            if any(nodes):
+                record[key] = sorted(nodes)
+        return Finished(video, features, record, "")
+
+    def _end(self, video: str) -> None:
+        self._ended.add(video)
+        self._attempt.pop(video, None)
+        self._batches.pop(video, None)

@@ -1,0 +1,114 @@
+"""The first stage: a video to batches of clips.
+
+Batches are cut within a video at fixed places, so that no scheduling, retry or number of workers
+can change a number. On a GPU the last one is padded, so that all have one shape.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from extractors import DamagedVideoError, ExtractorError, open_clips
+from pipeline.errors import one_line
+from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.spec import ExtractionSpec
+from pipeline.footage.copies import local_copy
+from pipeline.footage.stamps import content_digest, source_stamp
+from pipeline.footage.videos import Video
+
+
+def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Batch]:
+    """Batches of one video, in order.
+
+    Never raises for a bad input: the last batch then carries ``error`` instead of clips. The same
+    video gives the same batches at every call, but for ``decode_s``. Where a damaged video is
+    salvaged, batches of ``attempt`` 1 replace those of attempt 0.
+    """
+    tried: list[str] = []
+    place, began = video.path, time.perf_counter()
+    try:
+        stamp = source_stamp(video.path)
+        with local_copy(video.path) as place:
+            source = stamp | {"digest": content_digest(place)}
+            record = {"path": str(video.path), "source": source}
+            try:
+                yield from _batches(video, place, spec, record, tried, began)
+            except DamagedVideoError as damage:
+                if not spec.salvage or damage.good_s <= (spec.start_s or 0.0):
+                    raise
+                record["salvaged"] = {"reason": damage.reason, "good_s": damage.good_s}
+                try:
+                    yield from _batches(video, place, spec, record, tried, time.perf_counter())
+                except ExtractorError as error:
+                    raise ExtractorError(f"{damage}; they are not enough: {error}") from None
+    except Exception as error:  # any failure of one video is a batch, so that the others go on
+        reason = one_line(error).replace(str(place), str(video.path))
+        if isinstance(error, DamagedVideoError):
+            reason += " (--salvage takes them)"
+        none = np.zeros((0, *spec.batch_shape[1:]), np.uint8)
+        yield Batch(video.id, clips=none, error=reason, tried=tuple(tried))
+
+
+def _batches(
+    video: Video,
+    path: Path,
+    spec: ExtractionSpec,
+    record: dict[str, Any],
+    tried: list[str],
+    began: float,
+) -> Iterator[Batch]:
+    """The batches of one attempt, begun at ``began``; what goes wrong is noted in ``tried`` and
+    raised."""
+    ends_s = [end for end in (spec.end_s, record.get("salvaged", {}).get("good_s")) if end]
+    tried.append("opening it")
+    with open_clips(
+        path,
+        spec.protocol,
+        reader=spec.reader,
+        start_s=spec.start_s,
+        end_s=min(ends_s, default=None),
+        frame_rate=video.frame_rate,
+        stall_limit_s=spec.stall_limit_s,
+    ) as stream:
+        tried.pop()
+        count = -(-len(stream) // spec.batch_clips)
+        try:
+            for index, (clips, valid) in enumerate(_cut(stream, spec)):
+                # Read last: a reader that had to be replaced is known once the frames are there.
+                is_last = index + 1 == count
+                yield Batch(
+                    video.id,
+                    index=index,
+                    count=count,
+                    attempt=int("salvaged" in record),
+                    valid=valid,
+                    total=len(stream),
+                    clips=clips,
+                    record=asdict(stream.info) | record if is_last else None,
+                    decode_s=time.perf_counter() - began,
+                )
+                began = time.perf_counter()
+        except ExtractorError:
+            info = stream.info  # where decord was asked for, the note says why PyAV took over
+            note = f" ({info.reader_note})" if spec.reader == "decord" and info.reader_note else ""
+            tried.append(f"{info.reader}{note}")
+            raise
+
+
+def _cut(clips: Iterator[np.ndarray], spec: ExtractionSpec) -> Iterator[tuple[np.ndarray, int]]:
+    """Batches [B, T, H, W, 3], and how many of the B count."""
+    batch, filled = np.zeros(spec.batch_shape, np.uint8), 0
+    for clip in clips:
+        batch[filled] = clip
+        filled += 1
+        if filled == len(batch):
+            yield batch, filled
+            batch, filled = np.zeros_like(batch), 0
+    if filled:
+        yield batch if spec.device == "cuda" else batch[:filled], filled
