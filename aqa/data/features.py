@@ -239,9 +239,9 @@ class FeatureFolder:
         return moved_record(self.record(video_id) or {}, source, digest)
 
     def note(self, video_id: str, record: dict[str, Any]) -> None:
-        """Replaces the record of one video; the features stay. Where the folder cannot be written
-        the old record does, too: it binds the same features."""
-        with suppress(AqaError, OSError):
+        """Replaces the record of one video; the features stay. Where it cannot be written (a
+        read-only folder, a path that is no text) the old one does, too: it says as much of them."""
+        with suppress(AqaError, OSError, UnicodeError):
             write_json(self._record_path(video_id), record)
 
     def sweep(self) -> int:

@@ -135,6 +135,13 @@ def test_a_folder_that_cannot_be_written_keeps_its_record(tmp_path, origin, monk
     assert folder.reason_to_redo("v", origin, moved) is None
 
 
+def test_a_source_that_was_moved_to_a_path_that_is_no_text(tmp_path, origin):
+    folder, moved = FeatureFolder(tmp_path), SOURCE | {"path": "\udcff/a.mp4"}
+    folder.save("v", some_features(), origin, {"source": SOURCE})
+    folder.note("v", folder.moved("v", moved))
+    assert folder.reason_to_redo("v", origin, moved) is None
+
+
 def test_frames_at_another_rate_are_other_features(tmp_path, origin):
     folder = FeatureFolder(tmp_path)
     folder.save("v", some_features(), origin, {"source": SOURCE, "kind": "frames", "fps": 25.0})
