@@ -90,10 +90,9 @@ def _csv_rows(text: str, path: Place) -> list[_Row]:
     reader = csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
     rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     rows = [(line, row) for line, row in rows if any(row) and not row[0].startswith("#")]
-    header, path_at = [], 0
+    header = [PATH_COLUMN]
     if rows and PATH_COLUMN in (names := [cell.lower() for cell in rows[0][1]]):
-        header, path_at = names, names.index(PATH_COLUMN)
-        rows = rows[1:]
+        header, rows = names, rows[1:]
     elif rows and not _like_a_path(rows[0][1][0]):
         raise AqaError(
             f"{path}: no column {PATH_COLUMN!r}, and its first line, {','.join(rows[0][1])!r}, "
@@ -104,15 +103,8 @@ def _csv_rows(text: str, path: Place) -> list[_Row]:
         index = header.index(column) if column in header else len(row)
         return row[index] if index < len(row) else ""
 
-    return [
-        _Row(
-            line,
-            row[path_at] if path_at < len(row) else "",
-            cell(row, ID_COLUMN),
-            cell(row, RATE_COLUMN),
-        )
-        for line, row in rows
-    ]
+    columns = PATH_COLUMN, ID_COLUMN, RATE_COLUMN
+    return [_Row(line, *(cell(row, column) for column in columns)) for line, row in rows]
 
 
 def _like_a_path(cell: str) -> bool:
