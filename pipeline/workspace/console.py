@@ -31,23 +31,25 @@ class Console:
     def __init__(self, quiet: bool = False, json: bool = False) -> None:
         self.quiet = quiet
         self.json = json
-        self._out = RichConsole(soft_wrap=True, highlight=False)
-        self._err = RichConsole(stderr=True, soft_wrap=True, highlight=False)
+        # What is shown are names and reasons: a bracket or a colon in them is nothing but that.
+        plain = {"soft_wrap": True, "highlight": False, "markup": False, "emoji": False}
+        self._out = RichConsole(**plain)
+        self._err = RichConsole(stderr=True, **plain)
 
     def note(self, text: str) -> None:
         """One line of information; on standard error when standard output is for JSON."""
         if not self.quiet:
-            (self._err if self.json else self._out).print(text, markup=False)
+            (self._err if self.json else self._out).print(text)
 
     def error(self, text: str) -> None:
-        self._err.print(f"error: {text}", markup=False)
+        self._err.print(f"error: {text}")
 
     def warn(self, text: str) -> None:
-        self._err.print(f"warning: {text}", markup=False)
+        self._err.print(f"warning: {text}")
 
     def result(self, text: str) -> None:
         """A line that the command was run for: shown under ``--quiet`` too."""
-        self._out.print(text, markup=False)
+        self._out.print(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table on standard output; a column of numbers, and empty cells, is right-aligned."""
@@ -109,10 +111,12 @@ class Console:
             yield Ticker(total, unit)
         elif self._err.is_terminal:
             with Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[unit]} ({task.fields[rate]}) {task.fields[status]}"),
+                TextColumn(
+                    "{task.fields[unit]} ({task.fields[rate]}) {task.fields[status]}", markup=False
+                ),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),

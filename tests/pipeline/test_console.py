@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
+import pytest
+from rich.table import Table
+
+from pipeline.errors import Failure
 from pipeline.workspace.console import Console, LineTicker, clock, counted, two_digits
 
 
@@ -55,3 +59,32 @@ def test_numbers_are_right_aligned_also_beside_empty_cells(
 ) -> None:
     Console().table("", ["name", "figure"], [("a", "-10.5"), ("b", ""), ("c", "1")])
     assert "│ c    │      1 │" in capsys.readouterr().out
+
+
+def test_brackets_and_colons_are_shown_as_they_are_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the output for a terminal
+    monkeypatch.setenv("COLUMNS", "100")
+    name = "clip [final] :pear: [/].mp4"
+    console = Console()
+    for say in (console.note, console.warn, console.error, console.result):
+        say(f"{say.__name__} {name}")
+    console.table(f"title {name}", [f"column {name}"], [(f"cell {name}",)])
+    console.failures([Failure(f"input {name}", f"reason {name}")])
+    with console.progress(f"progress {name}", 2, "clip") as ticker:
+        ticker.advance(f"status {name}")
+
+    def picture() -> Table:
+        grid = Table.grid()
+        grid.add_row(f"live {name}")
+        return grid
+
+    with console.live(lambda: "", picture):
+        pass
+    output = capsys.readouterr()
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", output.out + output.err)
+    for place in ("note", "warn", "error", "result", "title", "column", "cell", "input", "reason",
+                  "progress", "live"):  # fmt: skip
+        assert f"{place} {name}" in shown, place
+    assert "status clip [final]" in shown
