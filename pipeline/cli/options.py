@@ -18,6 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.workspace.console import Console
 
 if TYPE_CHECKING:
+    from pipeline.cluster.session import RayOptions
     from pipeline.workspace.settings import Settings
 
 INTERRUPTED = 130
@@ -101,10 +102,16 @@ def _show_any_name() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def chosen_device(option: str | None, settings: Settings) -> str:
-    from pipeline.cluster.devices import choose_device
+def chosen_device(
+    option: str | None, settings: Settings, ray_options: RayOptions | None = None
+) -> str:
+    """The device that the work has: of the cluster that is joined, else of this machine."""
+    from pipeline.cluster.devices import choose_cluster_device, choose_device
 
-    return choose_device(option or settings.device)
+    name = option or settings.device
+    if ray_options is not None and ray_options.address:
+        return choose_cluster_device(name, ray_options)
+    return choose_device(name)
 
 
 def integers(option: str, text: str) -> list[int]:

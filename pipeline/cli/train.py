@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,19 +123,21 @@ def train(
     )
     numbers = integers("--seeds", seeds)
     dataset = _load(data, settings, console)
-    output = output or runs.new_run(data.config.name)
-    require_writable(output)
-    request = Request(
-        output=output,
-        seeds=numbers,
-        folds=int(folds) if folds is not None and folds.isdecimal() else folds,
-        only_fold=only_fold,
-        calibration_folds=calibration_folds,
-        device=chosen_device(device, settings),
-        ray=None if ray_address == NO_RAY else RayOptions(ray_address, workers),
-    )
-    checkpoint = run_training(dataset, data.config, request, console)
-    console.result(f"run folder: {output}")
+    ray_options = None if ray_address == NO_RAY else RayOptions(ray_address, workers)
+    chosen = chosen_device(device, settings, ray_options)
+    with nullcontext(output) if output else runs.new_run(data.config.name) as folder:
+        require_writable(folder)
+        request = Request(
+            output=folder,
+            seeds=numbers,
+            folds=int(folds) if folds is not None and folds.isdecimal() else folds,
+            only_fold=only_fold,
+            calibration_folds=calibration_folds,
+            device=chosen,
+            ray=ray_options,
+        )
+        checkpoint = run_training(dataset, data.config, request, console)
+    console.result(f"run folder: {folder}")
     _remember(checkpoint, data.config.name, runs, console)
     return 0
 

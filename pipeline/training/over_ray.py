@@ -21,7 +21,7 @@ from extractors.errors import UnforeseenError
 from pipeline.cluster.driver import RayLostError, driven
 from pipeline.cluster.session import RayOptions, session
 from pipeline.errors import UsageError, one_line
-from pipeline.workspace.console import Console, Ticker
+from pipeline.workspace.console import Console, Ticker, counted
 
 POLL_S = 0.5
 # One death is bad luck (a full memory, a node that went away); four deaths of one run are not, nor
@@ -30,7 +30,8 @@ TRIES_AGAIN = 3
 
 
 def run_all(runs: Sequence[Run], options: RayOptions | None, console: Console) -> list[RunResult]:
-    """The results in the order of ``runs``. Finished runs are kept; a single one needs no Ray.
+    """The results in the order of ``runs``. Finished runs are kept; a single one needs no Ray, but
+    goes to the cluster that was asked for.
 
     Without ``options`` all are trained in this process, one after the other.
     """
@@ -46,16 +47,15 @@ def run_all(runs: Sequence[Run], options: RayOptions | None, console: Console) -
 def _train_all(
     todo: Mapping[int, Run], options: RayOptions | None, console: Console
 ) -> dict[int, RunResult]:
-    if len(todo) > 1:
-        count = f"{len(todo)} trainings"
-        console.note(
-            f"starting Ray ({options.place}) for {count} ..."
-            if options
-            else f"{count} in this process, one after the other ..."
-        )
+    over_ray = options is not None and (len(todo) > 1 or options.address is not None)
+    count = counted(len(todo), "training")
+    if over_ray:
+        console.note(f"starting Ray ({options.place}) for {count} ...")
+    elif len(todo) > 1:
+        console.note(f"{count} in this process, one after the other ...")
     epochs = sum(task.config.training.epochs for task in todo.values())
     with console.progress("train", epochs, "epoch") as ticker:
-        if options and len(todo) > 1:
+        if over_ray:
             return _outlive_ray(todo, options, ticker, console)
         results, before = {}, 0
         for index, task in todo.items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aqa.storage.whole_files import write_json
 from pipeline.errors import UsageError
@@ -34,6 +37,9 @@ class LastTraining:
     finished: str
 
 
+_Last = TypeVar("_Last", LastExtraction, LastTraining)
+
+
 class RunFolder:
     """The folder ``runs``: one subfolder per training, and ``last.json``."""
 
@@ -41,31 +47,50 @@ class RunFolder:
         self.root = root
 
     def last_extraction(self) -> LastExtraction | None:
-        entry = self._read().get("extract")
-        return LastExtraction(**entry) if entry else None
+        return self._last("extract", LastExtraction)
 
     def last_training(self) -> LastTraining | None:
-        entry = self._read().get("train")
-        return LastTraining(**entry) if entry else None
+        return self._last("train", LastTraining)
 
     def remember(self, entry: LastExtraction | LastTraining) -> None:
         key = "extract" if isinstance(entry, LastExtraction) else "train"
         write_json(self.root / MEMORY, {**self._read(), key: asdict(entry)})
 
-    def new_run(self, name: str) -> Path:
-        """A new folder's path, ``<name>-<date>-<time>``, with a number added where that exists."""
+    @contextmanager
+    def new_run(self, name: str) -> Iterator[Path]:
+        """A new folder, ``<name>-<date>-<time>``, with a number added where that exists. It is
+        made here, or another run would take the same; it goes again if nothing was put into it."""
+        require_writable(self.root)
         stem = f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
-        for number in range(1, 1000):
-            folder = self.root / (stem if number == 1 else f"{stem}-{number}")
-            if not folder.exists():
-                return folder
-        raise FileExistsError(f"{self.root}: 999 runs named {stem}")
+        names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+        folder = next(self.root / each for each in names if _made(self.root / each))
+        try:
+            yield folder
+        finally:
+            with suppress(OSError):  # not empty
+                folder.rmdir()
+
+    def _last(self, key: str, kind: type[_Last]) -> _Last | None:
+        """None where nothing is remembered, or not in words that this version knows."""
+        entry = self._read().get(key)
+        if not isinstance(entry, dict) or set(entry) != {field.name for field in fields(kind)}:
+            return None
+        return kind(**entry)
 
     def _read(self) -> dict[str, Any]:
         try:
-            return json.loads((self.root / MEMORY).read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError):
+            content = json.loads((self.root / MEMORY).read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there, or damaged: nothing is remembered
             return {}
+        return content if isinstance(content, dict) else {}
+
+
+def _made(folder: Path) -> bool:
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True
 
 
 def require_writable(folder: Path) -> None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import Result as CliResult
 
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.data.features import FeatureOrigin
-from aqa.experiments.runs import plan, run
+from aqa.experiments.runs import RunResult, plan, run
+from pipeline.cluster import session
+from pipeline.cluster.session import RayOptions
 from pipeline.training import over_ray
+from pipeline.training import train as training
+from pipeline.workspace.console import Console
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 Cli = Callable[..., CliResult]
@@ -149,3 +156,73 @@ def test_wrong_usage_is_one_line_and_status_2(
     assert done.exit_code == 2, done.output
     (line,) = done.stderr.strip().splitlines()
     assert words in line and line.startswith("error: ")
+
+
+@pytest.mark.parametrize(("gpus", "device"), [(2.0, "cuda"), (0.0, "cpu")])
+def test_the_device_is_that_of_the_cluster_that_is_joined(
+    cli: Cli,
+    own_data: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    gpus: float,
+    device: str,
+) -> None:
+    asked: list[tuple[str, RayOptions]] = []
+    monkeypatch.setattr(session, "driven", lambda work, options, limit_s: iter([gpus]))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # none on this machine
+    monkeypatch.setattr(
+        training,
+        "run_training",
+        lambda dataset, config, request, console: asked.append((request.device, request.ray)),
+    )
+    features, labels = own_data
+    of = ("train", "--labels", labels, "--features", features)
+    done = cli(*of, "--ray-address", "head:6379")
+    assert done.exit_code == 0, done.output
+    assert asked == [(device, RayOptions("head:6379"))]
+    assert cli(*of, "--device", "cuda").exit_code == 2 and len(asked) == 1
+
+
+def test_a_single_training_too_goes_to_the_cluster_that_is_joined(
+    own_data: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, labels = own_data
+    dataset = load_dataset(load_config("own"), features=features, labels=labels)
+    (task,) = plan(load_config("own"), dataset, tmp_path / "run")
+    result = RunResult("test", 0, tmp_path / "model.pt", "last epoch", 1, None)
+    monkeypatch.setattr(
+        over_ray, "driven", lambda *arguments, limit_s: (e for e in [over_ray.Ended(0, result)])
+    )
+    options = RayOptions("head:6379")
+    assert over_ray.run_all([task], options, Console(quiet=True)) == [result]
+
+
+def test_runs_begun_in_the_same_second_have_a_folder_each(tmp_path: Path) -> None:
+    runs = RunFolder(tmp_path / "runs")
+    with ExitStack() as stack, ThreadPoolExecutor(8) as pool:
+        entered = pool.map(lambda _: stack.enter_context(runs.new_run("own")), range(24))
+        folders = list(entered)
+        assert len(set(folders)) == 24 and all(folder.is_dir() for folder in folders)
+        (folders[0] / "model.pt").touch()
+    # Those that nothing was put into are gone.
+    assert list((tmp_path / "runs").iterdir()) == [folders[0]]
+
+
+def test_a_training_that_fails_leaves_no_empty_run_folder(
+    cli: Cli, own_data: tuple[Path, Path]
+) -> None:
+    features, labels = own_data
+    done = cli("train", "--labels", labels, "--features", features, "--only-fold", "1")
+    assert done.exit_code == 2 and "give --folds" in done.stderr
+    assert not Path("runs").exists() or list(Path("runs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", b"\xff\xfe", '{"train": "x"}', '{"train": {"config": "own"}}']
+)
+def test_a_damaged_memory_is_no_memory(cli: Cli, text: str | bytes) -> None:
+    Path("runs").mkdir()
+    Path("runs/last.json").write_bytes(text if isinstance(text, bytes) else text.encode())
+    done = cli("score", "a.npy")
+    assert done.exit_code == 2 and "nothing trained yet" in done.stderr
+    RunFolder(Path("runs")).remember(LastExtraction(None, "f", None, "today"))
+    assert RunFolder(Path("runs")).last_extraction().features == "f"
