@@ -157,6 +157,10 @@ class ScoringModel(nn.Module, ABC):
         scores = low + scores * (high - low)
         return Assessment(float(weights @ scores), weights, scores, self.aligned)
 
+    def assessed(self, clips: int) -> range:
+        """Which of a video's clips, 0 to ``clips`` - 1, :meth:`assess` looks at: all of them."""
+        return range(clips)
+
     @abstractmethod
     def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
         """Clips float32 [T, C] -> weights and scores [Q], scores in units of the score range."""

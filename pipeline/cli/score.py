@@ -73,8 +73,8 @@ def score(
     extraction = Extraction(
         device=chosen_device(device, settings),
         cache=settings.features / "scored",
-        backbone=backbone or settings.backbone,
-        weights=weights or settings.weights,
+        backbone=backbone,  # of aqa.yaml they are for extract: here the checkpoint says
+        weights=weights,
     )
     picked = pick_checkpoint(checkpoint, RunFolder(settings.runs), console)
     scorer = Scorer(picked, extraction, console)

@@ -23,7 +23,7 @@ from aqa import (
 )
 from aqa.data import OWN_SCORE
 from aqa.experiments.evaluation import evaluate_each
-from aqa.experiments.runs import METRICS, figures
+from aqa.experiments.table import METRICS, figures
 from aqa.storage.places import Place
 from pipeline.errors import UsageError
 from pipeline.workspace.console import Console

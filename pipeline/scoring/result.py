@@ -47,6 +47,7 @@ class Result:
     interval: tuple[float, float] | None = None  # of 90 %
     doubts: tuple[str, ...] = ()  # what sets the video apart from the training videos
     origin_assumed: bool = False  # nothing says where the features come from
+    left_out: str = ""  # which clips the model did not look at
 
     @property
     def remarks(self) -> list[str]:
@@ -62,6 +63,8 @@ class Result:
             )
         if self.origin_assumed:
             remarks.append(f"Nothing says what these features are of; taken: {self.features}.")
+        if self.left_out:
+            remarks.append(self.left_out)
         remarks += self.doubts
         if self.interval is None:
             remarks.append("No interval: the checkpoint carries no calibration.")
@@ -140,7 +143,7 @@ def clip_times(
 
 
 def equal_windows(starts: Times, ends: Times, count: int) -> tuple[Times, Times]:
-    """``count`` equal windows over the span of the clips, for weights that belong to no clip."""
+    """``count`` equal windows over the span of these clips, for weights that belong to no clip."""
     if starts[0] is None:
         return [None] * count, [None] * count
     edges = np.linspace(starts[0], ends[-1], count + 1).tolist()

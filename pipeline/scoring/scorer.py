@@ -93,8 +93,11 @@ class Scorer:
         assessment = self.model.assess(clips)
         origin = features.origin or info.origin
         starts, ends = clip_times(len(clips), origin, features.record)
+        seen = self.model.assessed(len(clips))
         if not assessment.aligned:
-            starts, ends = equal_windows(starts, ends, len(assessment.clip_weights))
+            span = slice(seen.start, seen.stop)
+            windows = len(assessment.clip_weights)
+            starts, ends = equal_windows(starts[span], ends[span], windows)
         shares = zip(starts, ends, assessment.clip_scores, assessment.clip_weights, strict=True)
         return Result(
             video=name,
@@ -110,7 +113,18 @@ class Scorer:
             interval=self.model.interval(assessment.score),
             doubts=tuple(doubts(self.model, clips)),
             origin_assumed=features.origin is None and info.origin is not None,
+            left_out=left_out(seen, len(clips)),
         )
+
+
+def left_out(seen: range, clips: int) -> str:
+    """What is to be said where a model looks at clips ``seen`` of a video only."""
+    if len(seen) == clips:
+        return ""
+    return (
+        f"The model looks at {len(seen)} clips, those from {seen.start + 1} to {seen.stop} of the "
+        f"video's {clips}: the others count for nothing."
+    )
 
 
 def doubts(model: ScoringModel, clips: np.ndarray) -> list[str]:

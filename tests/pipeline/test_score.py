@@ -157,6 +157,16 @@ def test_another_backbone_is_refused(
     assert "swin3d_mini" in done.stderr and "timm:resnet10t" in done.stderr
 
 
+def test_aqa_yaml_does_not_choose_the_backbone_of_a_checkpoint(
+    cli: Cli, checkpoint: Path, routine_video: Callable[..., Path]
+) -> None:
+    Path("aqa.yaml").write_text("backbone: timm:resnet10t\nweights: gone.pth\n")
+    done = cli("score", routine_video("v.mp4"), "--checkpoint", checkpoint, "--json")
+    assert done.exit_code == 0, done.output
+    (result,) = results_of(done)
+    assert result["features"] == mini_origin().to_dict()
+
+
 def test_published_model_has_unaligned_windows(cli: Cli, features: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = PublishedModelConfig(query_count=4, width=32, heads=2, feedforward=32)
@@ -165,6 +175,33 @@ def test_published_model_has_unaligned_windows(cli: Cli, features: Path, tmp_pat
     (result,) = results_of(cli("score", features / "two.npy", "--checkpoint", path, "--json"))
     assert [clip["aligned"] for clip in result["clips"]] == [False] * 4
     assert [clip["start_s"] for clip in result["clips"]] == pytest.approx([0, 1.44, 2.88, 4.32])
+
+
+@pytest.mark.parametrize(
+    ("name", "starts", "looked_at"),
+    [
+        # 9 clips of 0.64 s, of which it takes 6: from the second to the seventh.
+        ("two", [0.64, 1.6, 2.56, 3.52], "6 clips, those from 2 to 7 of the video's 9"),
+        ("one", [0, 0.64, 1.28, 1.92], None),  # 4 clips, made up to 6 with nothing
+    ],
+)
+def test_windows_lie_over_what_the_published_model_assessed(
+    cli: Cli,
+    features: Path,
+    tmp_path: Path,
+    name: str,
+    starts: list[float],
+    looked_at: str | None,
+) -> None:
+    sizes = {"query_count": 4, "clip_count": 6, "width": 32, "heads": 2, "feedforward": 32}
+    model = build_model(PublishedModelConfig(**sizes), 48, ModelInfo(origin=mini_origin()))
+    path = save_checkpoint(model.eval(), tmp_path / "published.pt")
+    asked = ("score", features / f"{name}.npy", "--checkpoint", path, "--json")
+    (result,) = results_of(cli(*asked))
+    assert [clip["start_s"] for clip in result["clips"]] == pytest.approx(starts)
+    assert result["clips"][-1]["end_s"] == pytest.approx(6 * 0.64 + 0.64 if looked_at else 2.56)
+    remarks = " ".join(result["remarks"])
+    assert (looked_at in remarks) if looked_at else ("clips" not in remarks)
 
 
 @pytest.mark.parametrize(

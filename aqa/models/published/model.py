@@ -136,8 +136,14 @@ class PublishedModel(ScoringModel):
             return clips
         if len(clips) < count:
             return torch.cat([clips, clips.new_zeros(count - len(clips), clips.shape[1])])
-        start = (len(clips) - count) // 2 if start is None else start
+        start = self.assessed(len(clips)).start if start is None else start
         return clips[start : start + count]
+
+    def assessed(self, clips: int) -> range:
+        """The middle of a video that has more than the published clip count."""
+        count = min(self.config.clip_count or clips, clips)
+        start = (clips - count) // 2
+        return range(start, start + count)
 
     def _check_input(self, features: Tensor, queries: Tensor | None) -> None:
         if features.ndim != 3 or features.shape[2] != self.channels:
