@@ -2,22 +2,18 @@
 the judges."""
 
 from aqa.experiments.evaluation import Evaluation, evaluate, evaluate_each
+from aqa.experiments.folds import make_folds
 from aqa.experiments.runs import (
-    METRICS,
     WHOLE,
     Run,
     RunResult,
-    Table,
     attach_calibration,
-    figures,
     finished_result,
     on_score,
-    per_video,
     plan,
     run,
-    save_results,
-    summarise,
 )
+from aqa.experiments.table import METRICS, Table, figures, per_video, save_results, summarise
 
 __all__ = [
     "METRICS",
@@ -31,6 +27,7 @@ __all__ = [
     "evaluate_each",
     "figures",
     "finished_result",
+    "make_folds",
     "on_score",
     "per_video",
     "plan",

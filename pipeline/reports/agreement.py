@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aqa.experiments.runs import per_video, save_results
+from aqa.experiments.table import per_video, save_results
 from pipeline.reports.plots import agreement_figure, save_png
 from pipeline.reports.terminal import print_document
 from pipeline.scoring.agreement import ENSEMBLE, Agreement

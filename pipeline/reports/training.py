@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from aqa import ExperimentConfig
-from aqa.experiments.runs import RunResult, Table
+from aqa.experiments.runs import RunResult
+from aqa.experiments.table import Table
 from aqa.models.calibration import Calibration
 from pipeline.reports.agreement import FIGURES, figure_cells, show_spearman
 from pipeline.reports.plots import agreement_figure, learning_figure, save_png

@@ -16,7 +16,8 @@ from typing import Any
 
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.checkpoints.shipped import FOLDER, SUFFIX, save_compact
-from aqa.experiments.runs import METRICS, RunResult, attach_calibration, on_score, plan, summarise
+from aqa.experiments.runs import RunResult, attach_calibration, on_score, plan
+from aqa.experiments.table import METRICS, summarise
 from pipeline.cluster.session import RayOptions
 from pipeline.training.over_ray import run_all
 from pipeline.workspace.console import Console

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aqa import AqaDataset, ExperimentConfig
-from aqa.experiments.runs import Run, attach_calibration, plan, summarise
+from aqa.experiments.runs import Run, attach_calibration, plan
+from aqa.experiments.table import summarise
 from aqa.models.calibration import FEWEST
 from pipeline.cluster.session import RayOptions
 from pipeline.errors import UsageError

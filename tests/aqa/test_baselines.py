@@ -6,7 +6,7 @@ from sklearn.kernel_ridge import KernelRidge
 from aqa import AqaError, evaluate, load_checkpoint, load_config, load_dataset, train
 from aqa.checkpoints.checkpoint import save_checkpoint
 from aqa.config import parse_config
-from aqa.experiments.runs import make_folds
+from aqa.experiments.folds import make_folds
 from aqa.models.parts import segment_means as pool
 
 KINDS = ["mean", "ridge", "kernel-ridge"]

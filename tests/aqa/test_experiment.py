@@ -8,7 +8,9 @@ import pytest
 from aqa import AqaError
 from aqa.data.dataset import Example
 from aqa.experiments.evaluation import Evaluation
-from aqa.experiments.runs import RunResult, make_folds, plan, run, summarise
+from aqa.experiments.folds import make_folds
+from aqa.experiments.runs import RunResult, finished_result, plan, run
+from aqa.experiments.table import summarise
 
 
 def examples(count):
@@ -98,6 +100,24 @@ def test_a_copy_of_the_data_is_the_same_data_and_other_data_are_not(
     assert len(epochs) == 6
 
 
+def test_data_that_change_during_a_training_are_not_what_it_was_trained_on(
+    small_config, small_dataset, tmp_path
+):
+    task = plan(small_config(), small_dataset, tmp_path)[0]
+    path = task.dataset.train[0].features_path
+    before = path.read_bytes()
+
+    def change(report):
+        if report.epoch == 2:
+            np.save(path, np.load(path)[::-1])
+            os.utime(path, (2, 2))
+
+    first = run(task, on_epoch=change)
+    assert finished_result(task) is None
+    path.write_bytes(before)
+    assert finished_result(task) == first
+
+
 def test_a_damaged_checkpoint_is_trained_again(small_config, small_dataset, tmp_path):
     task = plan(small_config(), small_dataset, tmp_path)[0]
     assert task.fold == "test"
@@ -115,7 +135,7 @@ def test_the_paper_recipe_is_marked_in_the_table(small_config, small_dataset, tm
         assert {row["chosen_on"] for row in rows} == {table.chosen_on}
 
 
-def test_spreads_are_over_folds_and_over_seeds():
+def test_deviations_are_over_folds_and_over_seeds():
     def result(fold, seed, error):
         true = [1.0, 2.0, 3.0, 4.0]
         predicted = [value + error for value in true]

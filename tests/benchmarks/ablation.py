@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from aqa import load_checkpoint, load_config, load_dataset, read_features
-from aqa.experiments.runs import make_folds
+from aqa.experiments.folds import make_folds
 from aqa.metrics import spearman
 from aqa.models.clips import model as clip_model
 from aqa.models.clips.model import ClipModel

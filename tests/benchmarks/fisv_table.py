@@ -20,16 +20,8 @@ import numpy as np
 
 from aqa import AqaError, load_config, load_dataset
 from aqa.data.dataset import AqaDataset
-from aqa.experiments.runs import (
-    Run,
-    RunResult,
-    Table,
-    finished_result,
-    on_score,
-    plan,
-    run,
-    summarise,
-)
+from aqa.experiments.runs import Run, RunResult, finished_result, on_score, plan, run
+from aqa.experiments.table import Table, summarise
 from aqa.training.epochs import EpochReport
 
 SCORES = ("tes", "pcs")

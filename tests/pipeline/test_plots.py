@@ -6,7 +6,8 @@ import pytest
 
 from aqa import load_config
 from aqa.experiments.evaluation import Evaluation
-from aqa.experiments.runs import RunResult, summarise
+from aqa.experiments.runs import RunResult
+from aqa.experiments.table import summarise
 from pipeline.reports.plots import agreement_figure, learning_figure
 from pipeline.reports.training import held_out_videos, plot_title
 
