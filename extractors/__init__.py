@@ -2,36 +2,39 @@
 
     from extractors import build_backbone, get_protocol, read_clips
 
-Exports are loaded at first use (PEP 562), so that importing the package stays cheap.
+Names are loaded at first use, so that importing the package stays cheap.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import Any
+from extractors.errors import DamagedVideoError, ExtractorError, UnforeseenError
 
-_EXPORTS = {
-    "BackboneIdentity": "backbones.networks",
-    "build_backbone": "backbones.networks",
-    "ClipStream": "clips.stream",
-    "SourceInfo": "clips.messages",
-    "check_reader": "clips.stream",
-    "open_clips": "clips.stream",
-    "read_clips": "clips.stream",
-    "look": "readers.container",
-    "DamagedVideoError": "errors",
-    "ExtractorError": "errors",
-    "normalise": "preprocess",
-    "Protocol": "protocols",
-    "get_protocol": "protocols",
-}
-__all__ = sorted(_EXPORTS)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _EXPORTS:
-        raise AttributeError(f"module 'extractors' has no attribute {name!r}")
-    return getattr(import_module(f"extractors.{_EXPORTS[name]}"), name)
+__getattr__, _, _names = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "backbones": ["BackboneIdentity", "build_backbone"],
+        "clips": ["ClipStream", "SourceInfo", "check_reader", "open_clips", "read_clips"],
+        "preprocess": ["normalise"],
+        "protocols": ["Protocol", "get_protocol"],
+        "readers": ["look"],
+    },
+)
+__all__ = [
+    "BackboneIdentity",
+    "ClipStream",
+    "DamagedVideoError",
+    "ExtractorError",
+    "Protocol",
+    "SourceInfo",
+    "UnforeseenError",
+    "build_backbone",
+    "check_reader",
+    "get_protocol",
+    "look",
+    "normalise",
+    "open_clips",
+    "read_clips",
+]
 
 
 def __dir__() -> list[str]:

@@ -27,6 +27,7 @@ class Import:
     for_types_only: bool
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Every module of the three packages by its dotted name."""
     found = {}
@@ -35,6 +36,11 @@ def modules() -> dict[str, Path]:
             parts = path.relative_to(ROOT).with_suffix("").parts
             found[".".join(parts).removesuffix(".__init__")] = path
     return found
+
+
+def packages() -> list[str]:
+    """The dotted names of all folders."""
+    return [name for name, path in modules().items() if path.name == "__init__.py"]
 
 
 @cache

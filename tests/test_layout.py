@@ -6,9 +6,11 @@ import ast
 import subprocess
 import sys
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import structure
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "extractors", "aqa")
@@ -41,10 +43,55 @@ def test_imports_point_one_way(package: str, forbidden: set[str]) -> None:
     assert "numpy" in names and not names & forbidden
 
 
-@pytest.mark.parametrize("package", ["extractors", "aqa", "pipeline.cli.commands"])
+def test_folders_know_each_other_by_their_faces() -> None:
+    """A module is seen by its siblings and by what lies below them; what stands directly in one of
+    the three packages is seen by all."""
+    seen = wrong = 0
+    for module, path in structure.modules().items():
+        for entry in structure.imports(module, path):
+            home = entry.target.rpartition(".")[0]
+            seen += 1
+            if home not in ("", *PACKAGES) and not f"{module}.".startswith(f"{home}."):
+                wrong += 1
+                print(f"{path}:{entry.line}: {entry.target} is none of its business")
+    assert seen > 400 and not wrong
+
+
+@pytest.mark.parametrize("package", [name for name in structure.packages() if "." in name])
+def test_a_face_says_what_others_may_use(package: str) -> None:
+    face = import_module(package)
+    assert face.__doc__ and sorted(set(face.__all__)) == sorted(face.__all__)
+    for name in face.__all__:
+        getattr(face, name)  # the lazy ones are there, too
+    inside = {name for home, _, name in map(split, structure.modules()) if home == package}
+    assert inside and not inside & set(face.__all__), "a module, or what is in it?"
+
+
+def split(module: str) -> tuple[str, str, str]:
+    return module.rpartition(".")
+
+
+def test_others_use_what_a_face_names() -> None:
+    for module, path in structure.modules().items():
+        for entry in structure.imports(module, path):
+            if entry.target in structure.packages() and entry.name.strip("_") == entry.name != "":
+                assert entry.name in import_module(entry.target).__all__, f"{path}:{entry.line}"
+
+
+def test_the_house_stays_small_and_without_circles() -> None:
+    graph = structure.arrows()
+    structure.longest_chain(graph)  # raises where imports go in a circle
+    for package in PACKAGES:
+        entries = [p for p in (ROOT / package).iterdir() if not p.name.startswith("__")]
+        assert 5 < len(entries) <= 12, f"{package} holds {sorted(p.name for p in entries)}"
+        structure.longest_chain(structure.between_entries(graph, package))
+
+
+@pytest.mark.parametrize("package", ["extractors", "aqa", "pipeline.cli", "extractors.readers"])
 def test_importing_is_cheap(package: str) -> None:
     """Neither torch nor Ray is loaded before something needs it: --help answers at once."""
-    code = f"import sys, {package}; print(sorted({{'torch', 'ray', 'cv2'}} & set(sys.modules)))"
+    heavy = "{'torch', 'ray', 'cv2', 'av', 'matplotlib'}"
+    code = f"import sys, {package}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
@@ -62,9 +109,10 @@ def test_constraints_pin_every_dependency() -> None:
 
 
 def test_docker_image_copies_what_the_build_needs() -> None:
-    text = (ROOT / "docker" / "Dockerfile").read_text()
-    for name in (*PACKAGES, "configs", "constraints.txt", "pyproject.toml", "README.md"):
-        assert name in text and (ROOT / name).exists()
+    lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
+    copied = {name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]}
+    wanted = {*PACKAGES, "configs", "constraints.txt", "pyproject.toml", "README.md"}
+    assert copied == wanted and all((ROOT / name).exists() for name in wanted)
 
 
 def test_wheel_holds_the_packages_and_the_configs(tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ import lazy_loader
 
 from aqa.data.config import DatasetConfig, FeaturesConfig
 from aqa.data.dataset import AqaDataset, Example, load_dataset, read_labels
-from aqa.data.datasets.own import read_table
+from aqa.data.datasets import read_table
 from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
 from aqa.data.kind import OWN_SCORE, DatasetKind, RawLayout, Wanted
 from aqa.data.labels import Label, Labels
 from aqa.data.matching import Matching, match_ids
-from aqa.data.register import DATASETS, register
+from aqa.data.registry import DATASETS, register
 
 # It needs torch.
 __getattr__, _, _heavy = lazy_loader.attach(__name__, submod_attrs={"videos": ["Videos"]})

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from aqa.data.kind import DatasetKind
-from aqa.data.register import DATASETS
+from aqa.data.registry import DATASETS
 from aqa.errors import AqaError
 from aqa.sections import Section
 

@@ -19,8 +19,7 @@ import numpy as np
 
 from aqa.data.sources import Digest, moved_record, no_digest, source_difference
 from aqa.errors import AqaError, SpoiledError
-from aqa.storage.places import Place, RemotePath, as_place
-from aqa.storage.whole_files import read_json, write_atomically, write_json
+from aqa.storage import Place, RemotePath, as_place, read_json, write_atomically, write_json
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 

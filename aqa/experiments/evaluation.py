@@ -10,10 +10,9 @@ import numpy as np
 from scipy import stats
 
 from aqa import metrics
-from aqa.data.dataset import Example
-from aqa.data.features import read_features
+from aqa.data import Example, read_features
 from aqa.errors import AqaError, listing
-from aqa.models.base import ScoringModel
+from aqa.models import ScoringModel
 
 
 @dataclass(frozen=True)

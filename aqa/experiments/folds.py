@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from aqa.data.dataset import Example
+from aqa.data import Example
 from aqa.errors import AqaError, listing
 
 

@@ -10,16 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aqa.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from aqa.checkpoints import load_checkpoint, save_checkpoint
 from aqa.config import ExperimentConfig
-from aqa.data.dataset import AqaDataset
+from aqa.data import AqaDataset
 from aqa.errors import AqaError
 from aqa.experiments.evaluation import Evaluation, evaluate
 from aqa.experiments.folds import make_folds
-from aqa.models.calibration import Calibration, calibrate
-from aqa.storage.whole_files import read_json, write_json
-from aqa.training.epochs import OnEpoch
-from aqa.training.recipes import fingerprint, train
+from aqa.models import Calibration, calibrate
+from aqa.storage import read_json, write_json
+from aqa.training import OnEpoch, fingerprint, train
 
 WHOLE = "none"  # the fold of a training on everything, with nothing held out
 

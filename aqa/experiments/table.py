@@ -14,7 +14,7 @@ import numpy as np
 from aqa.errors import AqaError
 from aqa.experiments.evaluation import Evaluation, bootstrap_interval
 from aqa.experiments.runs import RunResult
-from aqa.storage.whole_files import write_atomically, write_json
+from aqa.storage import write_atomically, write_json
 
 METRICS = ("spearman", "relative_l2", "kendall", "mean_absolute_error")
 

@@ -6,13 +6,20 @@ from aqa.models.baselines import KernelRidgeConfig, MeanConfig, RidgeConfig
 from aqa.models.clips import ClipModelConfig
 from aqa.models.kind import ModelKind
 from aqa.models.published import PublishedModelConfig
-from aqa.models.register import MODELS, build_model, parse_section, register
+from aqa.models.registry import MODELS, build_model, parse_section, register
 
 # They need torch, or scipy.
 __getattr__, _, _heavy = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "base": ["Assessment", "LossWeights", "ModelInfo", "ModelOutput", "ScoringModel"],
+        "base": [
+            "Assessment",
+            "LossWeights",
+            "ModelInfo",
+            "ModelOutput",
+            "ScoringModel",
+            "one_thread",
+        ],
         "calibration": ["FEWEST", "Calibration", "calibrate"],
         "parts": ["check_precision", "products_in"],
         "published": ["PublishedModel", "sinusoids"],
@@ -37,6 +44,7 @@ __all__ = [
     "build_model",
     "calibrate",
     "check_precision",
+    "one_thread",
     "parse_section",
     "products_in",
     "register",

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from aqa.data import OWN_SCORE, FeatureOrigin, Videos
 from aqa.errors import AqaError
 from aqa.models.calibration import Calibration
-from aqa.models.parts.losses import ScoreWeights
+from aqa.models.parts import ScoreWeights
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,13 @@ that hold data only. The pipeline uses it for footage, too."""
 import lazy_loader
 
 from aqa.storage.places import Info, Place, RemotePath, as_place, look
-from aqa.storage.whole_files import read_json, write_atomically, write_json
+from aqa.storage.whole_files import (
+    json_bytes,
+    read_json,
+    strict,
+    write_atomically,
+    write_json,
+)
 
 # It needs numpy.
 __getattr__, _, _heavy = lazy_loader.attach(
@@ -15,9 +21,11 @@ __all__ = [
     "Place",
     "RemotePath",
     "as_place",
+    "json_bytes",
     "load_plain_pickle",
     "look",
     "read_json",
+    "strict",
     "write_atomically",
     "write_json",
 ]

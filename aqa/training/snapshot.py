@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from aqa.storage.whole_files import write_atomically
+from aqa.storage import write_atomically
 
 EVERY_S = 30.0
 

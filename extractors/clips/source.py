@@ -12,9 +12,18 @@ from extractors.clips.messages import OpenJob, ReaderName, SourceInfo
 from extractors.errors import ExtractorError
 from extractors.preprocess import prepare_frames
 from extractors.protocols import TIME_TOLERANCE_S, Protocol
-from extractors.readers import decord_reader, frame_folder, pyav_reader
-from extractors.readers.container import Container, look
-from extractors.readers.progress import Progress
+from extractors.readers import (
+    Container,
+    DecordFailed,
+    Progress,
+    decord_available,
+    list_frames,
+    look,
+    read_image,
+    read_images,
+    read_with_decord,
+    read_with_pyav,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +52,15 @@ class Source:
             try:
                 indices = self.indices[first:]
                 wanted = np.unique(indices)
-                frames = decord_reader.read_frames(self.frames, wanted, decord_limit_s, progress)
+                frames = read_with_decord(self.frames, wanted, decord_limit_s, progress)
                 for clip in self._prepared(frames, indices):
                     yield clip
                     given += 1
                 return
-            except decord_reader.DecordFailed as error:
+            except DecordFailed as error:
                 take_over("decord+pyav" if given else "pyav", f"decord failed: {error}")
         indices = self.indices[given:]
-        read = frame_folder.read_frames if self.info.kind == "frames" else pyav_reader.read_frames
+        read = read_images if self.info.kind == "frames" else read_with_pyav
         yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
@@ -96,10 +105,10 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
 def _open_folder(folder: Path, job: OpenJob) -> Source:
     if not job.frame_rate > 0:
         raise ExtractorError(f"{folder}: a frame rate must be above 0, got {job.frame_rate}")
-    images = frame_folder.list_frames(folder)
+    images = list_frames(folder)
     times_s, duration_s = np.arange(len(images)) / job.frame_rate, len(images) / job.frame_rate
     indices = _plan(job, times_s, duration_s)
-    height, width = frame_folder.read_image(images[0]).shape[:2]
+    height, width = read_image(images[0]).shape[:2]
     info = SourceInfo(
         path=job.path,
         kind="frames",
@@ -122,7 +131,7 @@ def _choose(container: Container, reader: ReaderName) -> tuple[str, str | None]:
         return "pyav", None
     obstacle = container.decord_unsafe
     if reader == "decord":
-        if obstacle is None and not decord_reader.available():
+        if obstacle is None and not decord_available():
             obstacle = "decord is not installed"
         if obstacle:
             raise ExtractorError(

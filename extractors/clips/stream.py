@@ -23,8 +23,7 @@ from extractors.clips.messages import (
 )
 from extractors.errors import ExtractorError, UnforeseenError
 from extractors.protocols import Protocol, get_protocol
-from extractors.readers.file_names import FRAME_RATE
-from extractors.readers.progress import STALL_LIMIT_S
+from extractors.readers import FRAME_RATE, STALL_LIMIT_S
 
 
 class ClipStream:

@@ -31,12 +31,12 @@ class DecordFailed(Exception):
     """decord could not read on; the text says why.  PyAV may."""
 
 
-def available() -> bool:
+def decord_available() -> bool:
     """Whether decord is installed (it has wheels for x86-64 only)."""
     return sys.platform == "linux" and importlib.util.find_spec("decord") is not None
 
 
-def read_frames(
+def read_with_decord(
     container: Container,
     indices: Sequence[int],
     stall_limit_s: float = STALL_LIMIT_S / 2,

@@ -26,7 +26,7 @@ def list_frames(folder: Path) -> list[Path]:
     return sorted(images, key=_natural)
 
 
-def read_frames(
+def read_images(
     images: Sequence[Path], indices: Sequence[int], progress: Progress = unobserved
 ) -> Iterator[np.ndarray]:
     """The images at these indices, uint8 RGB [height, width, 3]."""

@@ -19,7 +19,7 @@ from extractors.readers.progress import Progress, unobserved
 SEEK_FROM_FRAME = 250
 
 
-def read_frames(
+def read_with_pyav(
     container: Container, indices: Sequence[int], progress: Progress = unobserved
 ) -> Iterator[np.ndarray]:
     """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], rotated.

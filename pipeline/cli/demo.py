@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import Quiet, Version
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 
 def demo(
@@ -24,7 +24,7 @@ def demo(
     evaluates on held-out routines, and scores one of them. A few minutes on two
     cores; needs no data and no GPU.
     """
-    from pipeline.demo.run import run_demo
+    from pipeline.demo import run_demo
 
     run_demo(output, Console(quiet), seed=seed)
     return 0

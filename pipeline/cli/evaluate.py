@@ -9,7 +9,7 @@ import typer
 
 from pipeline.cli.options import DataRoot, Json, Quiet, Version
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 
 def evaluate(
@@ -50,13 +50,11 @@ def evaluate(
 
       aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
     """
-    from aqa.storage.places import as_place
-    from pipeline.reports.agreement import print_agreement, save_agreement
-    from pipeline.scoring.agreement import evaluate_checkpoints, find_examples
-    from pipeline.scoring.pick import pick_checkpoint
-    from pipeline.workspace.run_folder import RunFolder, require_writable
-    from pipeline.workspace.settings import data_root as find_data_root
-    from pipeline.workspace.settings import load_settings
+    from aqa.storage import as_place
+    from pipeline.reports import print_agreement, save_agreement
+    from pipeline.scoring import evaluate_checkpoints, find_examples, pick_checkpoint
+    from pipeline.workspace import RunFolder, load_settings, require_writable
+    from pipeline.workspace import data_root as find_data_root
 
     settings, console = load_settings(), Console(quiet, json)
     runs = RunFolder(settings.runs)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from extractors.readers.file_names import FRAME_RATE
-from extractors.readers.progress import STALL_LIMIT_S
+from extractors.readers import FRAME_RATE, STALL_LIMIT_S
 from pipeline.cli.options import (
     NO_RAY,
     Backbone,
@@ -21,16 +20,14 @@ from pipeline.cli.options import (
     Weights,
 )
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console, counted
+from pipeline.workspace import Console, counted
 
 if TYPE_CHECKING:
-    from aqa.storage.places import Place
-    from pipeline.cluster.session import RayOptions
-    from pipeline.extraction.job import Outcome
-    from pipeline.extraction.runs.runner import Runner
-    from pipeline.extraction.stages.spec import ExtractionSpec
-    from pipeline.footage.videos import Video
-    from pipeline.workspace.settings import Settings
+    from aqa.storage import Place
+    from pipeline.cluster import RayOptions
+    from pipeline.extraction import ExtractionSpec, Outcome, Runner
+    from pipeline.footage import Video
+    from pipeline.workspace import Settings
 
 
 def extract(
@@ -123,12 +120,11 @@ def extract(
 
       aqa-pipeline extract --dataset rg --dry-run
     """
-    from aqa.storage.places import as_place
-    from pipeline.extraction.stages.spec import make_spec
-    from pipeline.footage.published import footage_dataset, raw_dataset
-    from pipeline.footage.videos import collect
-    from pipeline.workspace.settings import data_root as find_data_root
-    from pipeline.workspace.settings import load_settings
+    from aqa.storage import as_place
+    from pipeline.extraction import make_spec
+    from pipeline.footage import collect, footage_dataset, raw_dataset
+    from pipeline.workspace import data_root as find_data_root
+    from pipeline.workspace import load_settings
 
     settings, console = load_settings(), Console(quiet)
     paths = [*(videos or []), *(more_videos or [])]
@@ -182,7 +178,7 @@ def _ray_options(
     decoders: int | None,
     gpus_per_worker: float | None,
 ) -> RayOptions:
-    from pipeline.cluster.session import RayOptions
+    from pipeline.cluster import RayOptions
 
     share = gpus_per_worker or settings.gpus_per_worker
     if share > 1 and share != int(share):
@@ -198,15 +194,13 @@ def _ray_options(
 
 
 def _device(name: str, options: RayOptions) -> str:
-    from pipeline.cluster.devices import choose_cluster_device, choose_device
+    from pipeline.cluster import choose_cluster_device, choose_device
 
     return choose_cluster_device(name, options) if options.address else choose_device(name)
 
 
 def _runner(address: str | None, options: RayOptions) -> Runner:
-    from pipeline.extraction.runs.automatic import Automatic
-    from pipeline.extraction.runs.in_process import InProcess
-    from pipeline.extraction.runs.supervise import OnRay
+    from pipeline.extraction import Automatic, InProcess, OnRay
 
     if address == NO_RAY:
         return InProcess(options.workers, options.decoders)
@@ -223,10 +217,14 @@ def _show_plan(
     console: Console,
 ) -> int:
     from aqa import AqaError
-    from aqa.data.features import FeatureFolder
-    from pipeline.extraction.dry_run import label_gaps, show_plan
-    from pipeline.extraction.folder.origin import planned_origin, refuse_other_origin
-    from pipeline.extraction.folder.resume import divide
+    from aqa.data import FeatureFolder
+    from pipeline.extraction import (
+        divide,
+        label_gaps,
+        planned_origin,
+        refuse_other_origin,
+        show_plan,
+    )
 
     dataset, root, labels = labelled
     origin = planned_origin(spec)
@@ -256,8 +254,8 @@ def _run(
     overwrite: bool,
     console: Console,
 ) -> Outcome:
-    from pipeline.extraction.job import extract as run
-    from pipeline.workspace.run_folder import require_writable
+    from pipeline.extraction import extract as run
+    from pipeline.workspace import require_writable
 
     if isinstance(folder, Path):
         require_writable(folder)
@@ -273,7 +271,7 @@ def _remember(
     outcome: Outcome, dataset: str | None, root: Path | None, folder: Place, settings: Settings
 ) -> None:
     """What ``train`` takes when it is not told anything else."""
-    from pipeline.workspace.run_folder import LastExtraction, RunFolder, now
+    from pipeline.workspace import LastExtraction, RunFolder, now
 
     if outcome.written or outcome.skipped:
         kept = str(folder.resolve()) if isinstance(folder, Path) else folder.address_to_keep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.cli.options import Json, Quiet, Version
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 
 def models(
@@ -16,7 +16,7 @@ def models(
     Each with the features that it needs and how well it did on videos that it had
     not seen. What it is for and what not stands in its model card.
     """
-    from pipeline.reports.terminal import print_models
+    from pipeline.reports import print_models
 
     print_models(json, Console(quiet, json))
     return 0

@@ -15,11 +15,11 @@ from aqa.errors import AqaError
 from extractors.errors import ExtractorError
 from pipeline import __version__
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 if TYPE_CHECKING:
-    from pipeline.cluster.session import RayOptions
-    from pipeline.workspace.settings import Settings
+    from pipeline.cluster import RayOptions
+    from pipeline.workspace import Settings
 
 INTERRUPTED = 130
 
@@ -106,7 +106,7 @@ def chosen_device(
     option: str | None, settings: Settings, ray_options: RayOptions | None = None
 ) -> str:
     """The device that the work has: of the cluster that is joined, else of this machine."""
-    from pipeline.cluster.devices import choose_cluster_device, choose_device
+    from pipeline.cluster import choose_cluster_device, choose_device
 
     name = option or settings.device
     if ray_options is not None and ray_options.address:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from extractors.readers.file_names import FRAME_RATE
+from extractors.readers import FRAME_RATE
 from pipeline.cli.options import (
     Backbone,
     Device,
@@ -18,7 +18,7 @@ from pipeline.cli.options import (
     Weights,
     chosen_device,
 )
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 
 def score(
@@ -59,14 +59,18 @@ def score(
 
       aqa-pipeline score videos/ --checkpoint model.pt --report report.html
     """
-    from extractors.readers.file_names import VIDEO_SUFFIXES
-    from pipeline.footage.videos import collect
-    from pipeline.reports.terminal import print_json, show_result
-    from pipeline.scoring.features import FEATURE_SUFFIX, Part
-    from pipeline.scoring.pick import pick_checkpoint
-    from pipeline.scoring.scorer import Extraction, Scorer, score_all
-    from pipeline.workspace.run_folder import RunFolder, require_writable
-    from pipeline.workspace.settings import load_settings
+    from extractors.readers import VIDEO_SUFFIXES
+    from pipeline.footage import collect
+    from pipeline.reports import print_json, show_result
+    from pipeline.scoring import (
+        FEATURE_SUFFIX,
+        Extraction,
+        Part,
+        Scorer,
+        pick_checkpoint,
+        score_all,
+    )
+    from pipeline.workspace import RunFolder, load_settings, require_writable
 
     settings, console, part = load_settings(), Console(quiet, json), Part(start, end)
     found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
@@ -90,7 +94,7 @@ def score(
             show_result(result, console)
     console.failures(failures)
     if report is not None:
-        from pipeline.reports.page import write_report
+        from pipeline.reports import write_report
 
         write_report(report, results, failures)
         console.note(f"report: {report}")

@@ -19,13 +19,12 @@ from pipeline.cli.options import (
     integers,
 )
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 if TYPE_CHECKING:
     from aqa import AqaDataset
-    from pipeline.training.sources import TrainingData
-    from pipeline.workspace.run_folder import RunFolder
-    from pipeline.workspace.settings import Settings
+    from pipeline.training import TrainingData
+    from pipeline.workspace import RunFolder, Settings
 
 CALIBRATION_FOLDS = 5
 
@@ -99,12 +98,10 @@ def train(
 
       aqa-pipeline train --init-config mine.yaml
     """
-    from aqa.storage.places import as_place
-    from pipeline.cluster.session import RayOptions
-    from pipeline.training.sources import choose_data
-    from pipeline.training.train import Request, run_training
-    from pipeline.workspace.run_folder import RunFolder, require_writable
-    from pipeline.workspace.settings import load_settings
+    from aqa.storage import as_place
+    from pipeline.cluster import RayOptions
+    from pipeline.training import Request, choose_data, run_training
+    from pipeline.workspace import RunFolder, load_settings, require_writable
 
     settings, console = load_settings(), Console(quiet)
     if calibration_folds == 1:
@@ -144,7 +141,7 @@ def train(
 
 def _write_config(config: str | None, overrides: list[str], path: Path, console: Console) -> int:
     from aqa import load_config
-    from pipeline.training.template import write_template
+    from pipeline.training import write_template
 
     write_template(load_config(config or "own", overrides), path)
     console.result(f"{path} written: change it, then train with --config {path}")
@@ -153,7 +150,7 @@ def _write_config(config: str | None, overrides: list[str], path: Path, console:
 
 def _load(data: TrainingData, settings: Settings, console: Console) -> AqaDataset:
     from aqa import load_dataset
-    from pipeline.workspace.settings import data_root as find_data_root
+    from pipeline.workspace import data_root as find_data_root
 
     root = data.data_root
     if root is None and data.config.dataset.known.below_root:
@@ -166,7 +163,7 @@ def _load(data: TrainingData, settings: Settings, console: Console) -> AqaDatase
 
 def _remember(checkpoint: Path | None, name: str, runs: RunFolder, console: Console) -> None:
     """What ``score`` takes when it is not told anything else."""
-    from pipeline.workspace.run_folder import LastTraining, now
+    from pipeline.workspace import LastTraining, now
 
     if checkpoint is None:
         console.note(

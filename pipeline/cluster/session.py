@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.cluster.driver import RayLostError, driven
 from pipeline.errors import UsageError, one_line
-from pipeline.workspace.settings import GPUS_PER_WORKER, OBJECT_STORE_GIB, STANDSTILL_S
+from pipeline.workspace import GPUS_PER_WORKER, OBJECT_STORE_GIB, STANDSTILL_S
 
 KNOCK_S = 10.0
 
@@ -39,7 +39,7 @@ class RayOptions:
 
 
 @contextmanager
-def session(options: RayOptions) -> Iterator[Any]:
+def ray_session(options: RayOptions) -> Iterator[Any]:
     """The module ``ray``, started or joined; left again at the end of the block. RayLostError where
     the block fails because of Ray."""
     ray = _start(options)
@@ -61,7 +61,7 @@ def cluster_gpus(options: RayOptions) -> float:
 
 
 def _gpus(options: RayOptions) -> Iterator[float]:
-    with session(options) as ray:
+    with ray_session(options) as ray:
         yield ray.cluster_resources().get("GPU", 0.0)
 
 

@@ -22,19 +22,16 @@ from aqa import (
     load_dataset,
     save_checkpoint,
 )
-from aqa.experiments.runs import attach_calibration, plan, run
-from aqa.models.calibration import FEWEST
-from aqa.storage.whole_files import write_json
+from aqa.experiments import attach_calibration, plan, run
+from aqa.models import FEWEST
+from aqa.storage import write_json
 from pipeline.demo.drawn import ELEMENT_FRAMES, FPS, Routine, random_routine, write_video
 from pipeline.errors import UsageError
-from pipeline.extraction.job import extract
-from pipeline.extraction.stages.spec import make_spec
-from pipeline.footage.videos import Video, collect
-from pipeline.reports.page import write_report
-from pipeline.reports.plots import agreement_figure, routine_figure, save_png
-from pipeline.scoring.result import Result, moments
-from pipeline.scoring.scorer import Extraction, Scorer
-from pipeline.workspace.console import Console
+from pipeline.extraction import extract, make_spec
+from pipeline.footage import Video, collect
+from pipeline.reports import agreement_figure, routine_figure, save_png, write_report
+from pipeline.scoring import Extraction, Result, Scorer, moments
+from pipeline.workspace import Console
 
 TRAINING, HELD_OUT, ELEMENTS = 64, 32, 8
 CALIBRATION_FOLDS = 4
@@ -163,7 +160,7 @@ def _clip_agreement(
     model: ScoringModel, dataset: AqaDataset, routines: dict[str, Routine]
 ) -> float:
     """Spearman of clip scores and the elements' true points, mean over held-out routines."""
-    from aqa.data.features import read_features
+    from aqa.data import read_features
     from aqa.metrics import spearman
 
     found = [

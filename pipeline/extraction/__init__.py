@@ -1,0 +1,34 @@
+"""Footage to a folder of features."""
+
+from pipeline.extraction.dry_run import label_gaps, show_plan
+from pipeline.extraction.folder import (
+    divide,
+    feature_origin,
+    library_versions,
+    planned_origin,
+    refuse_other_origin,
+)
+from pipeline.extraction.job import Outcome, extract
+from pipeline.extraction.runs import Automatic, InProcess, Meter, OnRay, Runner, Watch
+from pipeline.extraction.stages import ExtractionSpec, FeatureExtractor, make_spec
+
+__all__ = [
+    "Automatic",
+    "ExtractionSpec",
+    "FeatureExtractor",
+    "InProcess",
+    "Meter",
+    "OnRay",
+    "Outcome",
+    "Runner",
+    "Watch",
+    "divide",
+    "extract",
+    "feature_origin",
+    "label_gaps",
+    "library_versions",
+    "make_spec",
+    "planned_origin",
+    "refuse_other_origin",
+    "show_plan",
+]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aqa.data import DATASETS, DatasetConfig, Labels, Wanted, match_ids, read_labels, read_table
 from aqa.storage import Place
-from pipeline.extraction.folder.resume import Division
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import Console, counted
+from pipeline.extraction.folder import Division
+from pipeline.footage import Video
+from pipeline.workspace import Console, counted
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,24 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from aqa.data.features import FeatureFolder, FeatureOrigin
-from aqa.storage.places import Place
+from aqa.data import FeatureFolder, FeatureOrigin
+from aqa.storage import Place
 from pipeline.errors import Failure, one_line
-from pipeline.extraction.folder.claims import claim
-from pipeline.extraction.folder.failures import FailureLog
-from pipeline.extraction.folder.origin import (
+from pipeline.extraction.folder import (
+    Division,
+    FailureLog,
+    claim,
+    divide,
     feature_origin,
     library_versions,
+    naming,
+    note_moved,
     refuse_other_origin,
 )
-from pipeline.extraction.folder.resume import Division, divide, naming, note_moved
-from pipeline.extraction.runs.automatic import Automatic
-from pipeline.extraction.runs.meter import Meter
-from pipeline.extraction.runs.runner import Runner, Watch
-from pipeline.extraction.stages.assembly import Finished
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import Console
+from pipeline.extraction.runs import Automatic, Meter, Runner, Watch
+from pipeline.extraction.stages import ExtractionSpec, Finished
+from pipeline.footage import Video
+from pipeline.workspace import Console
 
 # Of a disk, not of one video: the others would fail as well.
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}

@@ -1,0 +1,16 @@
+"""Which videos a command works on, where they lie, and copies of those that lie elsewhere."""
+
+from pipeline.footage.copies import local_copy
+from pipeline.footage.published import footage_dataset, raw_dataset
+from pipeline.footage.stamps import content_digest, source_stamp
+from pipeline.footage.videos import Video, collect
+
+__all__ = [
+    "Video",
+    "collect",
+    "content_digest",
+    "footage_dataset",
+    "local_copy",
+    "raw_dataset",
+    "source_stamp",
+]

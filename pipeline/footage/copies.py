@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from aqa.errors import AqaError
-from aqa.storage.places import Place, RemotePath
+from aqa.storage import Place, RemotePath
 from pipeline.footage.stamps import frames_in
 
 IMAGES_AT_ONCE = 8  # each waits for the network most of the time

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
-from aqa.storage.places import Place, RemotePath, as_place
-from extractors.readers.file_names import VIDEO_SUFFIXES
+from aqa.storage import Place, RemotePath, as_place
+from extractors.readers import VIDEO_SUFFIXES
 from pipeline.errors import Failure
 
 TEXT_SUFFIXES = frozenset({".txt", ".lst"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aqa.data import DATASETS, DatasetKind
-from extractors.readers.file_names import VIDEO_SUFFIXES
+from extractors.readers import VIDEO_SUFFIXES
 from pipeline.errors import UsageError
 from pipeline.footage.videos import Video, natural, refuse_same_ids, videos_in
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from aqa.errors import AqaError
-from aqa.storage.places import Info, Place, RemotePath
-from extractors.readers.file_names import IMAGE_SUFFIXES
+from aqa.storage import Info, Place, RemotePath
+from extractors.readers import IMAGE_SUFFIXES
 
 PART_BYTES = 64 * 2**10
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
-from aqa.storage.places import Place, RemotePath, as_place, look
-from extractors.readers.file_names import FRAME_RATE, VIDEO_SUFFIXES
+from aqa.storage import Place, RemotePath, as_place, look
+from extractors.readers import FRAME_RATE, VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
 from pipeline.footage.lists import Entry, is_frame_rate, is_list, read_list
 from pipeline.footage.stamps import is_image, suffix

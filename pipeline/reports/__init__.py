@@ -1,0 +1,29 @@
+"""What people see of results: on the terminal, as plots, as a page."""
+
+import lazy_loader
+
+# Each needs torch, matplotlib or jinja2.
+__getattr__, _, _heavy = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "agreement": ["print_agreement", "save_agreement"],
+        "page": ["write_report"],
+        "plots": ["agreement_figure", "routine_figure", "save_png"],
+        "terminal": ["print_json", "print_models", "show_result"],
+        "training": ["save_plots", "show_calibrations", "show_table"],
+    },
+)
+__all__ = [
+    "agreement_figure",
+    "print_agreement",
+    "print_json",
+    "print_models",
+    "routine_figure",
+    "save_agreement",
+    "save_plots",
+    "save_png",
+    "show_calibrations",
+    "show_result",
+    "show_table",
+    "write_report",
+]

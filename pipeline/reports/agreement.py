@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aqa.experiments.table import per_video, save_results
+from aqa.experiments import per_video, save_results
 from pipeline.reports.plots import agreement_figure, save_png
 from pipeline.reports.terminal import print_document
-from pipeline.scoring.agreement import ENSEMBLE, Agreement
-from pipeline.workspace.console import Console, counted
+from pipeline.scoring import ENSEMBLE, Agreement
+from pipeline.workspace import Console, counted
 
 FEW_VIDEOS = 10
 FIGURES = ("Spearman", "R-l2 x100", "Kendall", "MAE (pts)")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
-from aqa.storage.whole_files import write_atomically
+from aqa.storage import write_atomically
 from pipeline import __version__
 from pipeline.errors import Failure
 from pipeline.reports.plots import routine_figure, to_svg
-from pipeline.scoring.result import Result, moment, moments
+from pipeline.scoring import Result, moment, moments
 
 
 def write_report(path: Path, results: Sequence[Result], failures: Sequence[Failure]) -> None:

@@ -16,8 +16,8 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.scoring.result import Result
-from pipeline.workspace.console import clock
+from pipeline.scoring import Result
+from pipeline.workspace import clock
 
 # A part shorter than this has marks closer than a second.
 SHORT_S = 20.0

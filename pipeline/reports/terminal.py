@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aqa.data.features import FeatureOrigin
-from aqa.models.calibration import Calibration
-from aqa.storage.whole_files import strict
+from aqa.data import FeatureOrigin
+from aqa.models import Calibration
+from aqa.storage import strict
 from pipeline.errors import Failure
-from pipeline.scoring.result import Result, moments
-from pipeline.workspace.console import Console
+from pipeline.scoring import Result, moments
+from pipeline.workspace import Console
 
 MODEL_SUBJECTS = {
     "fisv-tes": "figure skating, technical element score (0 to 43)",
@@ -60,7 +60,7 @@ def show_result(result: Result, console: Console) -> None:
 
 def print_models(as_json: bool, console: Console) -> None:
     """The shipped models: features, held-out agreement, interval, model card."""
-    from aqa.checkpoints.shipped import shipped_models  # torch
+    from aqa.checkpoints import shipped_models
 
     shipped = shipped_models().values()
     if as_json:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from aqa import ExperimentConfig
-from aqa.experiments.runs import RunResult
-from aqa.experiments.table import Table
-from aqa.models.calibration import Calibration
+from aqa.experiments import RunResult, Table
+from aqa.models import Calibration
 from pipeline.reports.agreement import FIGURES, figure_cells, show_spearman
 from pipeline.reports.plots import agreement_figure, learning_figure, save_png
-from pipeline.workspace.console import Console, counted
+from pipeline.workspace import Console, counted
 
 
 def show_calibrations(calibrations: Mapping[str, Calibration], console: Console) -> None:

@@ -1,0 +1,31 @@
+"""A video or its features to a result; checkpoints against labels."""
+
+import lazy_loader
+
+from pipeline.scoring.features import FEATURE_SUFFIX, Part
+from pipeline.scoring.result import Result, moment, moments
+
+# They need torch.
+__getattr__, _, _heavy = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "agreement": ["Agreement", "ENSEMBLE", "evaluate_checkpoints", "find_examples"],
+        "pick": ["pick_checkpoint"],
+        "scorer": ["Extraction", "Scorer", "score_all"],
+    },
+)
+__all__ = [
+    "ENSEMBLE",
+    "FEATURE_SUFFIX",
+    "Agreement",
+    "Extraction",
+    "Part",
+    "Result",
+    "Scorer",
+    "evaluate_checkpoints",
+    "find_examples",
+    "moment",
+    "moments",
+    "pick_checkpoint",
+    "score_all",
+]

@@ -22,11 +22,10 @@ from aqa import (
     load_dataset,
 )
 from aqa.data import OWN_SCORE
-from aqa.experiments.evaluation import evaluate_each
-from aqa.experiments.table import METRICS, figures
-from aqa.storage.places import Place
+from aqa.experiments import METRICS, evaluate_each, figures
+from aqa.storage import Place
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 # Agreement needs no score range; the CSV reader asks for one to train in.
 ANY_RANGE = "dataset.score_range=[-1.0e+12, 1.0e+12]"

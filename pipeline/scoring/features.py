@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data import FeatureFolder, FeatureOrigin, read_features
 from pipeline.errors import UsageError
 
 FEATURE_SUFFIX = ".npy"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aqa.checkpoints.shipped import shipped_models
+from aqa.checkpoints import shipped_models
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console
-from pipeline.workspace.run_folder import RunFolder
+from pipeline.workspace import Console, RunFolder
 
 
 def pick_checkpoint(option: Path | None, runs: RunFolder, console: Console) -> Path:

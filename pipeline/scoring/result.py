@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from aqa.data.features import FeatureOrigin
+from aqa.data import FeatureOrigin
 from extractors.errors import ExtractorError
 from extractors.protocols import Protocol, get_protocol
-from pipeline.workspace.console import clock
+from pipeline.workspace import clock
 
 MOMENTS = 3
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aqa.checkpoints.checkpoint import check_origin, load_checkpoint
+from aqa.checkpoints import check_origin, load_checkpoint
 from aqa.errors import AqaError
-from aqa.models.base import ScoringModel, one_thread
+from aqa.models import ScoringModel, one_thread
 from extractors.errors import ExtractorError
 from pipeline.errors import Failure, UsageError, one_line
-from pipeline.footage.videos import Video
+from pipeline.footage import Video
 from pipeline.scoring.features import (
     FEATURE_SUFFIX,
     WHOLE_VIDEO,
@@ -27,7 +27,7 @@ from pipeline.scoring.features import (
     stored_features,
 )
 from pipeline.scoring.result import ClipAssessment, Result, clip_times, equal_windows
-from pipeline.workspace.console import Console, counted
+from pipeline.workspace import Console, counted
 
 if TYPE_CHECKING:
     from pipeline.scoring.videos import KeptFeatures

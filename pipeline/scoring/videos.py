@@ -10,19 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data import FeatureFolder, FeatureOrigin, read_features
 from extractors import ExtractorError
 from pipeline.errors import UsageError
-from pipeline.extraction.folder.origin import feature_origin, library_versions
-from pipeline.extraction.runs.in_process import InProcess
-from pipeline.extraction.runs.meter import Meter
-from pipeline.extraction.runs.runner import Watch
-from pipeline.extraction.stages.backbone import FeatureExtractor
-from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
-from pipeline.footage.stamps import content_digest, source_stamp
-from pipeline.footage.videos import Video
+from pipeline.extraction import (
+    ExtractionSpec,
+    FeatureExtractor,
+    InProcess,
+    Meter,
+    Watch,
+    feature_origin,
+    library_versions,
+    make_spec,
+)
+from pipeline.footage import Video, content_digest, source_stamp
 from pipeline.scoring.features import ClipFeatures, Part
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 
 def spec_like(

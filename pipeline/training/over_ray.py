@@ -15,13 +15,12 @@ from functools import partial
 from typing import Any
 
 from aqa import AqaDataset, AqaError
-from aqa.experiments.runs import WHOLE, Run, RunResult, finished_result, run
-from aqa.training.epochs import EpochReport
+from aqa.experiments import WHOLE, Run, RunResult, finished_result, run
+from aqa.training import EpochReport
 from extractors.errors import UnforeseenError
-from pipeline.cluster.driver import RayLostError, driven
-from pipeline.cluster.session import RayOptions, session
+from pipeline.cluster import RayLostError, RayOptions, driven, ray_session
 from pipeline.errors import UsageError, one_line
-from pipeline.workspace.console import Console, Ticker, counted
+from pipeline.workspace import Console, Ticker, counted
 
 POLL_S = 0.5
 # One death is bad luck (a full memory, a node that went away); four deaths of one run are not, nor
@@ -139,7 +138,7 @@ class Ended:
 
 def _spread(todo: Mapping[int, Run], options: RayOptions) -> Iterator[Standing | Death | Ended]:
     """What the driver's process does."""
-    with session(options) as ray:
+    with ray_session(options) as ray:
         yield from _Spread(ray, todo, options).events()
 
 

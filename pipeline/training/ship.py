@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from aqa import load_checkpoint, load_config, load_dataset
-from aqa.checkpoints.shipped import FOLDER, SUFFIX, save_compact
-from aqa.experiments.runs import RunResult, attach_calibration, on_score, plan
-from aqa.experiments.table import METRICS, summarise
-from pipeline.cluster.session import RayOptions
+from aqa.checkpoints import FOLDER, SUFFIX, save_compact
+from aqa.experiments import METRICS, RunResult, attach_calibration, on_score, plan, summarise
+from pipeline.cluster import RayOptions
 from pipeline.training.over_ray import run_all
-from pipeline.workspace.console import Console
+from pipeline.workspace import Console
 
 CONFIG, NAME, SEED = "fisv-pcs", "fisv", 0
 

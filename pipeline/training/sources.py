@@ -8,10 +8,9 @@ from pathlib import Path
 
 from aqa.config import ExperimentConfig, load_config
 from aqa.data import DATASETS
-from aqa.storage.places import Place, as_place
+from aqa.storage import Place, as_place
 from pipeline.errors import UsageError
-from pipeline.workspace.console import Console
-from pipeline.workspace.run_folder import LastExtraction
+from pipeline.workspace import Console, LastExtraction
 
 
 @dataclass(frozen=True)

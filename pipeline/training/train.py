@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aqa import AqaDataset, ExperimentConfig
-from aqa.experiments.runs import Run, attach_calibration, plan
-from aqa.experiments.table import summarise
-from aqa.models.calibration import FEWEST
-from pipeline.cluster.session import RayOptions
+from aqa.experiments import Run, attach_calibration, plan, summarise
+from aqa.models import FEWEST
+from pipeline.cluster import RayOptions
 from pipeline.errors import UsageError
-from pipeline.reports.training import save_plots, show_calibrations, show_table
+from pipeline.reports import save_plots, show_calibrations, show_table
 from pipeline.training.over_ray import run_all
-from pipeline.workspace.console import Console, counted
+from pipeline.workspace import Console, counted
 
 
 @dataclass(frozen=True)

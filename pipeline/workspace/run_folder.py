@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aqa.storage.whole_files import write_json
+from aqa.storage import write_json
 from pipeline.errors import UsageError
 
 MEMORY = "last.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.cluster.session import RayOptions, session
+from pipeline.cluster.session import RayOptions, ray_session
 from pipeline.extraction.stages.batch import Batch
 
 
@@ -18,7 +18,7 @@ def empty_batches(videos: int, count: int, clips: int) -> Iterator[Batch]:
 
     from pipeline.extraction.runs.graph import _set_up_data
 
-    with session(RayOptions()) as ray:
+    with ray_session(RayOptions()) as ray:
         _set_up_data()
         rows = (
             ray.data.from_items([{"id": i} for i in range(videos)], override_num_blocks=videos)

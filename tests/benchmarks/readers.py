@@ -163,7 +163,7 @@ def decode_with_decord(path: Path, frames: int) -> int:
 
 
 def decode_with_pyav(container: Container) -> int:
-    frames = pyav_reader.read_frames(container, range(container.frame_count))
+    frames = pyav_reader.read_with_pyav(container, range(container.frame_count))
     return sum(len(frame) for frame in frames)
 
 

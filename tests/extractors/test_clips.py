@@ -11,10 +11,10 @@ import pytest
 
 from extractors import DamagedVideoError, ExtractorError, look, open_clips, read_clips
 from extractors.clips import source as sources
-from extractors.readers import decord_reader
+from extractors.readers import decord_available
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
+needs_decord = pytest.mark.skipif(not decord_available(), reason="decord has no wheel here")
 READERS = ["pyav", pytest.param("decord", marks=needs_decord), "auto"]
 
 
@@ -165,7 +165,7 @@ def test_stream_copied_cut_shows_what_a_player_shows(
 
 def test_decord_where_there_is_none(make_video, monkeypatch) -> None:
     container = look(make_video("a.mp4", 32))
-    monkeypatch.setattr(decord_reader, "available", lambda: False)
+    monkeypatch.setattr(sources, "decord_available", lambda: False)
     with pytest.raises(ExtractorError, match="decord must not read it: decord is not installed"):
         sources._choose(container, "decord")
 

@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from extractors import ExtractorError, get_protocol, look, normalise
 from extractors.preprocess import FRAMES_AHEAD, prepare_frame, prepare_frames
-from extractors.readers.pyav_reader import read_frames
+from extractors.readers import read_with_pyav as read_frames
 
 SIZES = [(340, 256), (480, 360), (320, 568), (1280, 720), (100, 100), (301, 257), (17, 9), (9, 41)]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from extractors import DamagedVideoError, ExtractorError, look
-from extractors.readers import decord_reader, pyav_reader
+from extractors.readers import decord_available, decord_reader, pyav_reader
 
-needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
+needs_decord = pytest.mark.skipif(not decord_available(), reason="decord has no wheel here")
 
 JITTER_MS = np.cumsum([30, 40, 20, 90, 40, 40, 700, 15] * 6).tolist()
 FOR_BOTH = {
@@ -58,7 +58,7 @@ def test_every_frame_once(kind: str, make_video, read_indices) -> None:
     container = look(make_video(options.pop("name"), 48, **options))
     assert container.frame_count == 48
     assert (container.decord_unsafe is None) == (kind in FOR_BOTH)
-    assert read_indices(pyav_reader.read_frames(container, range(48))) == list(range(48))
+    assert read_indices(pyav_reader.read_with_pyav(container, range(48))) == list(range(48))
     if options.get("times_ms"):
         want = (np.array(options["times_ms"]) - options["times_ms"][0]) / 1000
         assert np.allclose(container.times_s, want, atol=1e-3)
@@ -74,8 +74,8 @@ def test_decord_gives_equal_pixels_where_it_may_read(kind: str, make_video, read
     options = dict(KINDS[kind])
     container = look(make_video(options.pop("name"), 48, **options))
     for indices in (range(48), [1, 2, 5, 13, 14, 40, 47], [30]):
-        ours = list(pyav_reader.read_frames(container, indices))
-        theirs = list(decord_reader.read_frames(container, indices))
+        ours = list(pyav_reader.read_with_pyav(container, indices))
+        theirs = list(decord_reader.read_with_decord(container, indices))
         assert read_indices(theirs) == list(indices)
         assert np.array_equal(ours, theirs)
 
@@ -86,8 +86,8 @@ def test_equal_pixels_on_real_files(shared: Path, name: str) -> None:
     container = look(shared / "data" / "videos" / name)
     assert container.decord_unsafe is None
     indices = range(1, min(container.frame_count, 90), 4)
-    ours = pyav_reader.read_frames(container, indices)
-    for mine, theirs in zip(ours, decord_reader.read_frames(container, indices), strict=True):
+    ours = pyav_reader.read_with_pyav(container, indices)
+    for mine, theirs in zip(ours, decord_reader.read_with_decord(container, indices), strict=True):
         assert np.array_equal(mine, theirs)
 
 
@@ -98,7 +98,7 @@ def test_seeking_finds_the_same_frames(first: int, name: str, make_video, read_i
     container = look(make_video(name, 600, options=options))
     assert len(container.key_frames) >= 12
     indices = [i for i in (first, first + 1, first + 17) if i < 600]
-    assert read_indices(pyav_reader.read_frames(container, indices)) == indices
+    assert read_indices(pyav_reader.read_with_pyav(container, indices)) == indices
 
 
 @pytest.mark.parametrize("rotation", [90, -90, 180])
@@ -109,8 +109,8 @@ def test_rotation_is_applied(rotation: int, make_video) -> None:
     assert (turned.width, turned.height) == ((64, 48) if rotation == 180 else (48, 64))
     assert turned.decord_unsafe == "it is rotated"
     for frame, want in zip(
-        pyav_reader.read_frames(turned, range(3)),
-        pyav_reader.read_frames(plain, range(3)),
+        pyav_reader.read_with_pyav(turned, range(3)),
+        pyav_reader.read_with_pyav(plain, range(3)),
         strict=True,
     ):
         assert np.array_equal(frame, np.rot90(want, rotation // 90))
@@ -118,16 +118,16 @@ def test_rotation_is_applied(rotation: int, make_video) -> None:
 
 def test_real_rotated_file_stands_upright(shared: Path) -> None:
     container = look(shared / "data" / "videos" / "video_90.mov")
-    frame = next(pyav_reader.read_frames(container, [0]))
+    frame = next(pyav_reader.read_with_pyav(container, [0]))
     assert frame.shape == (568, 320, 3)
-    if decord_reader.available():  # decord turns it too, though "auto" need not rely on that
-        assert np.array_equal(frame, next(decord_reader.read_frames(container, [0])))
+    if decord_available():  # decord turns it too, though "auto" need not rely on that
+        assert np.array_equal(frame, next(decord_reader.read_with_decord(container, [0])))
 
 
 def test_missing_frame_is_damage_not_a_repeat(make_video) -> None:
     container = look(make_video("a.mp4", 20))
     with pytest.raises(DamagedVideoError, match=r"it ends early; the first 0.80 s are good"):
-        list(pyav_reader.read_frames(container, [3, 20]))
+        list(pyav_reader.read_with_pyav(container, [3, 20]))
 
 
 def processes_below() -> set[str]:
@@ -137,7 +137,7 @@ def processes_below() -> set[str]:
 @needs_decord
 def test_closing_ends_the_child(make_video) -> None:
     before = processes_below()
-    frames = decord_reader.read_frames(look(make_video("a.mp4", 40)), range(40))
+    frames = decord_reader.read_with_decord(look(make_video("a.mp4", 40)), range(40))
     next(frames)
     assert len(processes_below() - before) == 1
     frames.close()
@@ -148,7 +148,7 @@ def test_closing_ends_the_child(make_video) -> None:
 def test_the_child_rests_between_frames(make_video) -> None:
     before = processes_below()
     # More than the pipe holds, or it may have come to its end before it is stopped.
-    frames = decord_reader.read_frames(look(make_video("a.mp4", 200)), range(200))
+    frames = decord_reader.read_with_decord(look(make_video("a.mp4", 200)), range(200))
     next(frames)
     (child,) = processes_below() - before
     status = Path(f"/proc/{child}/status")
@@ -165,7 +165,7 @@ def test_a_hanging_child_is_killed(make_video, tmp_path: Path, monkeypatch) -> N
     monkeypatch.setattr(decord_reader, "_WORKER", worker)
     before = processes_below()
     with pytest.raises(decord_reader.DecordFailed, match=r"it gave nothing for 0\.3 s"):
-        next(decord_reader.read_frames(look(make_video("a.mp4", 20)), [0], 0.3))
+        next(decord_reader.read_with_decord(look(make_video("a.mp4", 20)), [0], 0.3))
     assert processes_below() == before
 
 
@@ -174,7 +174,7 @@ def test_a_dying_child_is_noticed(make_video, tmp_path: Path, monkeypatch) -> No
     worker.write_text("import sys; sys.stdin.read(); sys.exit(3)")
     monkeypatch.setattr(decord_reader, "_WORKER", worker)
     with pytest.raises(decord_reader.DecordFailed, match="its process ended"):
-        next(decord_reader.read_frames(look(make_video("a.mp4", 20)), [0]))
+        next(decord_reader.read_with_decord(look(make_video("a.mp4", 20)), [0]))
 
 
 @needs_decord
@@ -186,9 +186,9 @@ def test_what_ffmpeg_complains_about_is_a_failure(shared: Path, tmp_path: Path) 
     path = tmp_path / "flipped.mp4"
     path.write_bytes(data)
     with pytest.raises(decord_reader.DecordFailed, match="error while decoding"):
-        list(decord_reader.read_frames(look(path), range(420)))
+        list(decord_reader.read_with_decord(look(path), range(420)))
     with pytest.raises(DamagedVideoError, match=r"the first 6\.53 s are good"):
-        list(pyav_reader.read_frames(look(path), range(420)))
+        list(pyav_reader.read_with_pyav(look(path), range(420)))
 
 
 def test_playlists_open_no_other_file(make_video, tmp_path: Path) -> None:

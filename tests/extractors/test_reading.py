@@ -16,9 +16,9 @@ from extractors import ExtractorError, Protocol, look, open_clips, read_clips
 from extractors.clips import messages
 from extractors.clips import process as reading
 from extractors.clips import service as reading_service
-from extractors.readers import decord_reader, pyav_reader
+from extractors.readers import decord_available, pyav_reader
 
-needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
+needs_decord = pytest.mark.skipif(not decord_available(), reason="decord has no wheel here")
 pytestmark = pytest.mark.usefixtures("fresh_process")
 
 
@@ -254,7 +254,7 @@ def test_passing_over_frames_is_progress(make_video) -> None:
     container = look(path, progress)
     assert count[0] >= 90
     count[0] = 0
-    (_,) = pyav_reader.read_frames(container, [89], progress)
+    (_,) = pyav_reader.read_with_pyav(container, [89], progress)
     assert count[0] == 90
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from extractors.readers import decord_reader
+from extractors.readers import decord_available
 
 ROOT = Path(__file__).resolve().parents[2]
-needs_decord = pytest.mark.skipif(not decord_reader.available(), reason="decord has no wheel here")
+needs_decord = pytest.mark.skipif(not decord_available(), reason="decord has no wheel here")
 
 
 PAUSED = """

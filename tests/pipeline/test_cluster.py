@@ -108,9 +108,9 @@ def test_another_token_than_the_clusters(
 
 
 LOCAL = """
-from pipeline.cluster.session import RayOptions, session
+from pipeline.cluster.session import RayOptions, ray_session
 
-with session(RayOptions()) as ray:
+with ray_session(RayOptions()) as ray:
     print("works", ray.get(ray.remote(lambda: 6 * 7).remote()))
 """
 

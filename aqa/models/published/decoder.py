@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from aqa.models.parts.precision import full_precision
+from aqa.models.parts import full_precision
 
 
 def sinusoids(length: int, width: int, device: torch.device | None = None) -> Tensor:

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from aqa.errors import AqaError
-from aqa.storage.places import RemotePath, as_place
-from aqa.storage.whole_files import write_json
+from aqa.storage import RemotePath, as_place, write_json
 from pipeline.errors import UsageError
-from pipeline.workspace.run_folder import now
+from pipeline.workspace import now
 
 LOCK_NAME = ".extracting.lock"
 OBJECT_NAME = ".extracting.json"

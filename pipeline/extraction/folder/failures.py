@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from aqa.data.features import FeatureFolder
-from aqa.storage.whole_files import json_bytes, write_atomically
+from aqa.data import FeatureFolder
+from aqa.storage import json_bytes, write_atomically
 from pipeline.errors import Failure
-from pipeline.workspace.run_folder import now
+from pipeline.workspace import now
 
 FILE_NAME = "failures.jsonl"
 

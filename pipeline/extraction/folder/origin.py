@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from aqa.data.features import FeatureFolder, FeatureOrigin
+from aqa.data import FeatureFolder, FeatureOrigin
 from extractors import build_backbone
-from extractors.backbones.architectures import canonical_name
-from extractors.backbones.weights import require_known
+from extractors.backbones import canonical_name, require_known
 from pipeline.errors import UsageError
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.workspace.console import counted
+from pipeline.extraction.stages import ExtractionSpec
+from pipeline.workspace import counted
 
 VERSIONED = ("torch", "torchvision", "timm", "numpy", "av", "pillow", "opencv-python-headless")
 

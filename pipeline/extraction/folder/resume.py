@@ -9,12 +9,10 @@ from functools import cache, partial
 from typing import Any
 
 from aqa import AqaError
-from aqa.data.features import FeatureFolder, FeatureOrigin
+from aqa.data import FeatureFolder, FeatureOrigin
 from pipeline.errors import Failure
-from pipeline.footage.stamps import content_digest, source_stamp
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import counted
-from pipeline.workspace.run_folder import now
+from pipeline.footage import Video, content_digest, source_stamp
+from pipeline.workspace import counted, now
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.cluster.devices import usable_cpus
-from pipeline.cluster.session import RayOptions
+from pipeline.cluster import RayOptions, usable_cpus
 from pipeline.extraction.runs.in_process import InProcess
 from pipeline.extraction.runs.runner import Runner, Watch
 from pipeline.extraction.runs.supervise import OnRay
-from pipeline.extraction.stages.assembly import Finished
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.videos import Video
+from pipeline.extraction.stages import ExtractionSpec, Finished
+from pipeline.footage import Video
 
 
 @dataclass(frozen=True)

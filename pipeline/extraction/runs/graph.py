@@ -16,15 +16,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipeline.cluster.session import RayOptions
+from pipeline.cluster import RayOptions
 from pipeline.errors import UsageError, one_line
 from pipeline.extraction.runs.meter import Width
-from pipeline.extraction.stages.backbone import FeatureExtractor
-from pipeline.extraction.stages.batch import Batch
-from pipeline.extraction.stages.decoding import decode_batches
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import counted
+from pipeline.extraction.stages import Batch, ExtractionSpec, FeatureExtractor, decode_batches
+from pipeline.footage import Video
+from pipeline.workspace import counted
 
 # About one batch per block, so that several workers share even one video.
 BLOCK_BYTES = 8 * 2**20

@@ -14,17 +14,20 @@ from dataclasses import dataclass, field
 from queue import Empty, Full, Queue, SimpleQueue
 
 from extractors import ExtractorError
-from pipeline.cluster.devices import usable_cpus
+from pipeline.cluster import usable_cpus
 from pipeline.errors import UsageError, one_line
 from pipeline.extraction.runs.meter import Width
 from pipeline.extraction.runs.runner import Watch
-from pipeline.extraction.stages.assembly import Assembly, Finished
-from pipeline.extraction.stages.backbone import FeatureExtractor
-from pipeline.extraction.stages.batch import Batch
-from pipeline.extraction.stages.decoding import decode_batches
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import counted
+from pipeline.extraction.stages import (
+    Assembly,
+    Batch,
+    ExtractionSpec,
+    FeatureExtractor,
+    Finished,
+    decode_batches,
+)
+from pipeline.footage import Video
+from pipeline.workspace import counted
 
 _POLL_S = 0.1
 

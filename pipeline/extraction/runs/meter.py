@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.extraction.stages.batch import Batch
-from pipeline.workspace.console import clock, counted, two_digits
+from pipeline.extraction.stages import Batch
+from pipeline.workspace import clock, counted, two_digits
 
 WINDOW_S = 60.0
 # A stage that is busy for less of the time than this was not what the run waited for.

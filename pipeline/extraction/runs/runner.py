@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.extraction.runs.meter import Meter
-from pipeline.extraction.stages.assembly import Finished
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import Console
+from pipeline.extraction.stages import ExtractionSpec, Finished
+from pipeline.footage import Video
+from pipeline.workspace import Console
 
 
 @dataclass(frozen=True)

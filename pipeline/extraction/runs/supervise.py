@@ -13,17 +13,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from pipeline.cluster.driver import RayLostError, driven
-from pipeline.cluster.session import RayOptions, session
+from pipeline.cluster import RayLostError, RayOptions, driven, ray_session
 from pipeline.errors import UsageError
 from pipeline.extraction.runs.graph import choose_width, feature_batches
 from pipeline.extraction.runs.meter import Width
 from pipeline.extraction.runs.runner import Watch
-from pipeline.extraction.stages.assembly import Assembly, Finished
-from pipeline.extraction.stages.batch import Batch
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.videos import Video
-from pipeline.workspace.console import counted
+from pipeline.extraction.stages import Assembly, Batch, ExtractionSpec, Finished
+from pipeline.footage import Video
+from pipeline.workspace import counted
 
 # Runs of the graph, one after the other, in which no video ended.
 FRUITLESS_RUNS = 3
@@ -101,7 +98,7 @@ def _batches(
     videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions
 ) -> Iterator[Width | Batch]:
     """What the driver's process does: how wide the graph is, then what it gives."""
-    with session(options) as ray:
+    with ray_session(options) as ray:
         width = choose_width(ray, spec.device, options)
         yield width
         try:

@@ -1,0 +1,18 @@
+"""The work of an extraction as plain code: a video to batches, batches to features, features
+to a finished video."""
+
+from pipeline.extraction.stages.assembly import Assembly, Finished
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
+
+__all__ = [
+    "Assembly",
+    "Batch",
+    "ExtractionSpec",
+    "FeatureExtractor",
+    "Finished",
+    "decode_batches",
+    "make_spec",
+]

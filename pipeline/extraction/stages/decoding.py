@@ -18,9 +18,7 @@ from extractors import DamagedVideoError, ExtractorError, open_clips
 from pipeline.errors import one_line
 from pipeline.extraction.stages.batch import Batch
 from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.copies import local_copy
-from pipeline.footage.stamps import content_digest, source_stamp
-from pipeline.footage.videos import Video
+from pipeline.footage import Video, content_digest, local_copy, source_stamp
 
 
 def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Batch]:
