@@ -40,7 +40,6 @@ HONEST_256 = (
     "training.epochs=10",
     "training.batch_size=32",
     "training.learning_rate=1e-3",
-    "training.weight_average=0.99",
     "training.correlation_loss=1",
     "training.input_noise=0",
     "training.view_clips=34",
