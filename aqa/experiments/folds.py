@@ -21,7 +21,9 @@ def make_folds(
     """
     if isinstance(folds, int):
         if not 2 <= folds <= len(examples):
-            raise AqaError(f"{folds} folds of {len(examples)} videos: expected 2 to the number")
+            raise AqaError(
+                f"{folds} folds of {len(examples)} videos: expected at least 2, at most one a video"
+            )
         ranked = sorted(examples, key=lambda example: (example.score, example.id))
         fold_of = {example.id: str(rank % folds) for rank, example in enumerate(ranked)}
     else:
@@ -31,7 +33,9 @@ def make_folds(
             raise AqaError(f"{folds} gives no fold for {listing(missing)}")
     names = sorted({fold_of[example.id] for example in examples})
     if len(names) < 2:
-        raise AqaError(f"{folds}: all videos are in fold {', '.join(names)}, nothing is left")
+        raise AqaError(
+            f"{folds}: all videos are in fold {', '.join(names)}, none is left to train on"
+        )
     return {
         name: (
             [example for example in examples if fold_of[example.id] != name],

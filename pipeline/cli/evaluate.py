@@ -21,10 +21,17 @@ def evaluate(
         ),
     ] = None,
     features: Annotated[
-        str | None, typer.Option(help="Feature folder (or s3://...), with --labels.")
+        str | None, typer.Option(help="Feature folder, here or at s3://...; with --labels.")
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="CSV with id,score[,split].")] = None,
-    config: Annotated[str | None, typer.Option(help="Or a published data set's config.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Your own scores: a CSV with id,score[,split].")
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of these: the config of a published data set, such as fisv-pcs."
+        ),
+    ] = None,
     data_root: DataRoot = None,
     split: Annotated[
         str | None,

@@ -88,7 +88,7 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
             Console().error(f"{error.filename}: {error.strerror}")
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
-            Console().error("interrupted; what was finished is kept, the rest starts again")
+            Console().error("interrupted; what is finished is kept, the same command does the rest")
             raise typer.Exit(INTERRUPTED) from None
         raise typer.Exit(status or 0)
 

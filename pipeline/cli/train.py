@@ -40,7 +40,10 @@ def train(
     data_root: DataRoot = None,
     features: Annotated[
         str | None,
-        typer.Option(help="Feature folder (or s3://...), where it is not where the layout has it."),
+        typer.Option(
+            help="Feature folder, here or at s3://... Default: that extracted last, or where the "
+            "layout of the data set has it."
+        ),
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Your own scores: a CSV with id,score[,split].")
@@ -62,7 +65,9 @@ def train(
             "0: no intervals.",
         ),
     ] = CALIBRATION_FOLDS,
-    only_fold: Annotated[str | None, typer.Option(help="Of the folds, hold out only this.")] = None,
+    only_fold: Annotated[
+        str | None, typer.Option(help="Train only with this fold held out.")
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="Run folder. Default: runs/CONFIG-DATE-TIME. Finished runs in it stay."),

@@ -47,7 +47,9 @@ def show_result(result: Result, console: Console) -> None:
     for remark in result.remarks:
         console.note(f"  {remark}")
     if not result.clips[0].aligned:
-        console.note("  this model weighs queries, not clips: it does not say where")
+        console.note(
+            "  this model weighs queries, not clips: it cannot say where points were won or lost"
+        )
         return
     rows = [
         (kind, row.when, row.score, row.weight, row.gain)

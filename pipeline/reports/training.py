@@ -24,7 +24,7 @@ def show_calibrations(calibrations: Mapping[str, Calibration], console: Console)
             f"{name}: {100 * calibration.level:.0f} % intervals of +- {calibration.half_width:.2f} "
             f"points, {calibration.folds}-fold cross-validation of "
             f"{counted(calibration.videos, 'training video')} "
-            f"(coverage on folds left out {100 * calibration.coverage:.0f} %)"
+            f"(coverage on left-out folds: {100 * calibration.coverage:.0f} %)"
         )
 
 

@@ -140,7 +140,8 @@ def evaluate_checkpoints(paths: Sequence[Path], labelled: Labelled, console: Con
         models.append(_on_score(model, path, labelled, console))
     names = {(model.info.score_name, model.channels) for model in models}
     if len(names) > 1:
-        raise UsageError(f"these checkpoints do not score the same thing: {sorted(names)}")
+        kinds = " and ".join(f"{score} from {width} channels" for score, width in sorted(names))
+        raise UsageError(f"no ensemble: these checkpoints score {kinds}")
     ensemble, each = evaluate_each(models, labelled.examples)
     members = tuple(
         Member(str(path), model.info.seed, model.info.epochs, str(model.info.chosen_on), evaluation)
@@ -158,10 +159,12 @@ def _on_score(
         return model
     if wanted in model.info.all_scores:
         learned = " and ".join(model.info.all_scores)
-        console.note(f"{path}: learned {learned}, evaluated as {wanted}, as {labelled.name} is")
+        console.note(f"{path}: learned {learned}; evaluated as {wanted}, like {labelled.name}")
         return model.for_score(wanted)
     if given == UNNAMED:
-        console.warn(f"{path} does not say what its scores are; those of {labelled.name}: {wanted}")
+        console.warn(
+            f"{path} does not say what its scores are; the labels of {labelled.name} are {wanted}"
+        )
         return model
     raise UsageError(
         f"{path} scores {' and '.join(model.info.all_scores)}, the labels of {labelled.name} are "

@@ -62,7 +62,7 @@ class Result:
                 "not how good the routine was."
             )
         if self.origin_assumed:
-            remarks.append(f"Nothing says what these features are of; taken: {self.features}.")
+            remarks.append(f"Nothing says how these features were made; assumed: {self.features}.")
         if self.left_out:
             remarks.append(self.left_out)
         remarks += self.doubts

@@ -141,8 +141,8 @@ def doubts(model: ScoringModel, clips: np.ndarray) -> list[str]:
     times = model.strangeness(clips)
     if times > STRANGE:
         found.append(
-            f"It is {times:.1f} times as far from the average training video as the "
-            "furthest of them: the score is a guess."
+            f"Its features are {times:.1f} times as far from the average training video as those "
+            "of the furthest training video: the score is a guess."
         )
     return found
 

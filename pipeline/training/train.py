@@ -84,8 +84,8 @@ def _calibration_runs(
         return []
     if len(dataset.train) < FEWEST:
         console.note(
-            f"{counted(len(dataset.train), 'training video')}: too few for a calibration "
-            f"({FEWEST}), scores will have no interval"
+            f"{counted(len(dataset.train), 'training video')}: too few for a calibration, "
+            f"which takes {FEWEST}: scores will have no interval"
         )
         return []
     return plan(

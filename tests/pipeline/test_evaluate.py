@@ -128,7 +128,7 @@ def test_a_joint_model_gives_the_score_of_the_labels(cli: Cli, fisv: Path) -> No
     of = ("evaluate", "--data-root", fisv, "--checkpoint", checkpoint)
     as_tes = cli(*of, "--config", "fisv-tes")
     assert as_tes.exit_code == 0
-    assert f"{checkpoint}: learned tes and pcs, evaluated as tes" in as_tes.stdout
+    assert f"{checkpoint}: learned tes and pcs; evaluated as tes, like fisv-tes" in as_tes.stdout
     documents = [
         json.loads(cli(*of, "--config", f"fisv-{s}", "--json").stdout) for s in ("tes", "pcs")
     ]

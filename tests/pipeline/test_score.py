@@ -13,7 +13,7 @@ import pytest
 import torch
 from click.testing import Result as CliResult
 
-from aqa import load_checkpoint, save_checkpoint
+from aqa import load_checkpoint, metrics, save_checkpoint
 from aqa.data.features import FeatureFolder, FeatureOrigin
 from aqa.data.videos import Videos
 from aqa.models import ClipModelConfig, PublishedModelConfig, build_model
@@ -133,7 +133,7 @@ def test_features_that_do_not_say_where_they_come_from(
     bare.write_bytes((features / "one.npy").read_bytes())
     done = cli("score", features / "one.npy", bare, "--checkpoint", checkpoint, "--json")
     known, assumed = (result["remarks"] for result in results_of(done))
-    words = f"Nothing says what these features are of; taken: {mini_origin()}."
+    words = f"Nothing says how these features were made; assumed: {mini_origin()}."
     assert words in assumed and words not in known
 
 
@@ -288,8 +288,11 @@ def test_evaluate(cli: Cli, checkpoint: Path, features: Path, tmp_path: Path) ->
     done = cli(*asked, "--json")
     assert done.exit_code == 0, done.output
     single = json.loads(done.stdout)
-    assert sorted(single["ids"]) == ["deep/three", "one", "two"]
-    assert -1 <= single["spearman"] <= 1
+    scored = results_of(cli("score", features, "--checkpoint", checkpoint, "--json"))
+    scores = {Path(result["video"]).stem: result["score"] for result in scored}
+    assert single["ids"] == ["one", "two", "deep/three"] and single["true"] == [10, 30, 20]
+    assert single["predicted"] == [scores["one"], scores["two"], scores["three"]]
+    assert single["spearman"] == pytest.approx(metrics.spearman(single["predicted"], [10, 30, 20]))
     ensemble = json.loads(cli(*asked, "--checkpoint", checkpoint, "--json").stdout)
     assert ensemble["predicted"] == pytest.approx(single["predicted"])
     assert "Spearman" in cli(*asked).stdout
