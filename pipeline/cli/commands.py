@@ -36,6 +36,7 @@ def main() -> None:
     except SystemExit as ending:
         if ending.code == INTERRUPTED:  # threads that compute are not waited for
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(INTERRUPTED)
         raise
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,7 +33,9 @@ class Entry:
 
 
 def is_list(path: Place) -> bool:
-    return path.suffix.lower() in LIST_SUFFIXES and not (isinstance(path, Path) and path.is_dir())
+    return path.suffix.lower() in LIST_SUFFIXES and not (
+        isinstance(path, Path) and os.path.isdir(path)  # False for a name that is too long
+    )
 
 
 def read_list(path: Place) -> tuple[list[Entry], list[Failure]]:

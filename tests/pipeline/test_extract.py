@@ -206,9 +206,9 @@ def test_no_name_ends_the_others(
     bad = os.fsdecode(b"words\xff")
     (tmp_path / f"in/{bad}.mp4").write_text("these are words")
     command = ("extract", "--videos", "in", *TINY, "--output", "out", *ray_address)
-    done = cli(*command, "y" * 300)
+    done = cli(*command, "y" * 300, "y" * 300 + ".csv")
     assert done.exit_code == 1 and "Traceback" not in done.output
-    assert "4 extracted, 0 complete before, 3 failed: out" in done.output
+    assert "4 extracted, 0 complete before, 4 failed: out" in done.output
     folder, spec = FeatureFolder("out"), ExtractionSpec(TINY[1], "random", "mini16x112", "cpu")
     assert folder.ids() == sorted(good)
     for name in good:
@@ -221,7 +221,9 @@ def test_no_name_ends_the_others(
     again = cli(*command)
     assert "0 extracted, 4 complete before, 2 failed: out" in again.output
     log = [json.loads(line) for line in Path("out/failures.jsonl").read_bytes().splitlines()]
-    assert sorted(entry["id"] for entry in log) == sorted([bad, longer, "y" * 300])
+    assert sorted(entry["id"] for entry in log) == sorted(
+        [bad, longer, "y" * 300, "y" * 300 + ".csv"]
+    )
     plan = cli(*command, "--dry-run")
     assert r"complete: caf\udce9" in plan.output
     assert "2 videos to do, 4 complete, 0 not done" in plan.output

@@ -15,7 +15,7 @@ from pipeline.extraction.stages.assembly import Assembly, Finished
 from pipeline.extraction.stages.backbone import FeatureExtractor
 from pipeline.extraction.stages.batch import Batch
 from pipeline.extraction.stages.decoding import decode_batches
-from pipeline.extraction.stages.spec import ExtractionSpec
+from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
 from pipeline.footage.videos import Video
 
 SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
@@ -71,6 +71,15 @@ def test_a_later_attempt_replaces_an_earlier_one_whatever_comes_first() -> None:
     assert finished is not None and finished.features[:, 0].tolist() == [0, 0, 1]
 
 
+def test_weights_may_lie_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "w.pth").touch()
+    spec = make_spec(architecture=None, weights="~/w.pth", protocol=None, device="cpu")
+    assert spec.weights == str(tmp_path / "w.pth")
+
+
 def test_a_batch_travels_as_columns_that_arrow_takes() -> None:
     """The same two for every batch, whatever is in a name."""
     name = os.fsdecode(b"caf\xe9 \xf0\x9f\x98\x80")
@@ -122,18 +131,18 @@ def test_frames_are_taken_at_the_rate_of_the_video(frames: Path) -> None:
 def test_a_clip_has_the_same_bits_in_a_batch_of_any_size(
     routine_video: Callable[..., Path], precision: str
 ) -> None:
-    (batch,) = decode_batches(Video("v", routine_video("v.mp4", elements=8)), SPEC)
+    (batch,) = decode_batches(Video("v", routine_video("v.mp4", elements=4)), SPEC)
     extractor = FeatureExtractor(replace(SPEC, precision=precision))
     padding = np.zeros_like(batch.clips)
     features = extractor(batch).features
-    for clips in range(1, 9):
-        part = batch.clips[8 - clips :]
+    for clips in (1, 3):
+        part = batch.clips[4 - clips :]
         alone = extractor(replace(batch, clips=part)).features
-        padded = extractor(replace(batch, clips=np.concatenate([part, padding])[:8])).features
-        assert alone.tobytes() == padded[:clips].tobytes() == features[8 - clips :].tobytes()
+        padded = extractor(replace(batch, clips=np.concatenate([part, padding])[:4])).features
+        assert alone.tobytes() == padded[:clips].tobytes() == features[4 - clips :].tobytes()
 
 
-def test_only_clips_that_count_are_computed(
+def test_a_cpu_computes_only_clips_that_count_one_by_one(
     routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extractor, seen = FeatureExtractor(SPEC), []
@@ -143,7 +152,7 @@ def test_only_clips_that_count_are_computed(
     )
     for batch in decode_batches(Video("v", routine_video("v.mp4", elements=2)), SPEC):
         extractor(batch)
-    assert sum(seen) == 2
+    assert seen == [1, 1]
 
 
 def test_a_bad_video_is_a_batch_with_a_reason(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Meter:
         self, videos: int, complete_before: int, now: Callable[[], float] = time.monotonic
     ) -> None:
         self.videos, self.complete_before = videos, complete_before
-        self.waits_for = "it starts ..."  # shown until the first batch has come
+        self.waits_for = "starting ..."  # shown until the first batch has come
         self.done = self.failed = self.clips = 0
         self.nodes: tuple[set[str], set[str]] = set(), set()  # that decoded, that computed
         self._now = now
