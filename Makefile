@@ -26,7 +26,7 @@ test: setup
 
 # kill -9 of each part of an extraction, at five random moments each: half an hour.
 test-faults: setup
-	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/test_faults.py --timeout 600
+	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/real_ray/test_faults.py --timeout 600
 
 lint: setup
 	$(BIN)/ruff check .

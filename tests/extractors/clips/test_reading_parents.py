@@ -12,7 +12,7 @@ import pytest
 
 from extractors.readers import decord_available
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 needs_decord = pytest.mark.skipif(not decord_available(), reason="decord has no wheel here")
 
 

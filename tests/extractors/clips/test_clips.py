@@ -13,7 +13,7 @@ from extractors import DamagedVideoError, ExtractorError, look, open_clips, read
 from extractors.clips import source as sources
 from extractors.readers import decord_available
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 needs_decord = pytest.mark.skipif(not decord_available(), reason="decord has no wheel here")
 READERS = ["pyav", pytest.param("decord", marks=needs_decord), "auto"]
 

@@ -14,7 +14,7 @@ from extractors import ExtractorError, build_backbone
 from extractors.backbones import weights
 from extractors.backbones.weights import PUBLISHED, Published, resolve, sha256_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OFFICIAL_FILE = "swin_base_patch244_window877_kinetics600_22k.pth"
 
 
