@@ -3,7 +3,7 @@ that hold data only. The pipeline uses it for footage, too."""
 
 import lazy_loader
 
-from aqa.storage.places import Info, Place, RemotePath, as_place, look
+from aqa.storage.places import Info, Place, RemotePath, as_place, states
 from aqa.storage.whole_files import (
     json_bytes,
     read_json,
@@ -23,8 +23,8 @@ __all__ = [
     "as_place",
     "json_bytes",
     "load_plain_pickle",
-    "look",
     "read_json",
+    "states",
     "strict",
     "write_atomically",
     "write_json",

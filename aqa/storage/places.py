@@ -132,7 +132,7 @@ class RemotePath:
 
     def info(self) -> Info | None:
         """What is there; None if nothing is."""
-        return look([self])[0]
+        return states([self])[0]
 
     def exists(self) -> bool:
         return self.info() is not None
@@ -266,7 +266,7 @@ def as_place(text: str | Path | RemotePath) -> Place:
     return RemotePath.parse(text) if _URI.match(text) else Path(text)
 
 
-def look(paths: Sequence[RemotePath]) -> list[Info | None]:
+def states(paths: Sequence[RemotePath]) -> list[Info | None]:
     """What stands at each of them (None: nothing), asked for many at once."""
     found: dict[RemotePath, Info | None] = {}
     for server in dict.fromkeys(path._server for path in paths):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,7 +20,7 @@ from pipeline.cli.options import (
     Version,
     Weights,
 )
-from pipeline.errors import UsageError
+from pipeline.errors import Failure, UsageError
 from pipeline.workspace import Console, counted
 
 if TYPE_CHECKING:
@@ -152,15 +153,14 @@ def extract(
         stall_limit_s=stall_limit,
     )
     folder = as_place(output) if output else settings.features / (dataset or "videos")
+    asked = _Asked(found, failures, spec, folder, overwrite, dataset, root, labels)
     if dry_run:
-        sources = dataset, root, labels
-        return _show_plan(found, failures, spec, folder, sources, overwrite, console)
+        return _dry_run(asked, console)
     if not found:
         console.failures(failures)
         return 1
-    runner = _runner(ray_address, options)
-    outcome = _run(found, failures, spec, folder, runner, overwrite, console)
-    _remember(outcome, dataset, root, folder, settings)
+    outcome = _run(asked, _runner(ray_address, options), console)
+    _remember(asked, outcome, settings)
     console.failures(outcome.failures)
     if outcome.summary:
         console.note(outcome.summary)
@@ -169,6 +169,20 @@ def extract(
         f"{len(outcome.failures)} failed: {folder}"
     )
     return 1 if outcome.failures else 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the options come to; ``missing`` are inputs that were not found."""
+
+    videos: list[Video]
+    missing: list[Failure]
+    spec: ExtractionSpec
+    folder: Place
+    overwrite: bool
+    dataset: str | None
+    data_root: Path | None
+    labels: Path | None
 
 
 def _ray_options(
@@ -207,74 +221,65 @@ def _runner(address: str | None, options: RayOptions) -> Runner:
     return Automatic(options) if address is None else OnRay(options)
 
 
-def _show_plan(
-    found: list[Video],
-    failures: list[Any],
-    spec: ExtractionSpec,
-    folder: Place,
-    labelled: tuple[str | None, Path | None, Path | None],
-    overwrite: bool,
-    console: Console,
-) -> int:
+def _dry_run(asked: _Asked, console: Console) -> int:
     from aqa import AqaError
     from aqa.data import FeatureFolder
     from pipeline.extraction import (
         divide,
+        expected_origin,
         label_gaps,
-        planned_origin,
         refuse_other_origin,
-        show_plan,
+        show_division,
     )
 
-    dataset, root, labels = labelled
-    origin = planned_origin(spec)
-    features = FeatureFolder(folder)
-    refuse_other_origin(features, origin, overwrite, [video.id for video in found])
-    division = divide(found, features, origin, overwrite)
-    division.failures.extend(failures)
+    origin, features = expected_origin(asked.spec), FeatureFolder(asked.folder)
+    refuse_other_origin(features, origin, asked.overwrite, [video.id for video in asked.videos])
+    division = divide(asked.videos, features, origin, asked.overwrite)
+    division.failures.extend(asked.missing)
     for note in division.notes:
         console.note(note)
+    ids = {video.id for video in asked.videos}
     try:
-        gaps = label_gaps(found, dataset, root, folder, labels)
+        gaps = label_gaps(ids, asked.dataset, asked.data_root, asked.folder, asked.labels)
     except AqaError as error:
-        if labels is not None:
+        if asked.labels is not None:
             raise
         console.note(f"labels: {error}")
         gaps = None
-    show_plan(division, gaps, console)
+    show_division(division, gaps, console)
     return 1 if division.failures else 0
 
 
-def _run(
-    found: list[Video],
-    failures: list[Any],
-    spec: ExtractionSpec,
-    folder: Place,
-    runner: Runner,
-    overwrite: bool,
-    console: Console,
-) -> Outcome:
+def _run(asked: _Asked, runner: Runner, console: Console) -> Outcome:
     from pipeline.extraction import extract as run
     from pipeline.workspace import require_writable
 
+    spec, folder = asked.spec, asked.folder
     if isinstance(folder, Path):
         require_writable(folder)
     name = spec.architecture if isinstance(spec.architecture, str) else "own swin3d"
     console.note(
-        f"{counted(len(found), 'video')} to {folder}: {name}, weights {spec.weights}, protocol "
-        f"{spec.protocol}, {spec.precision} on {spec.device}"
+        f"{counted(len(asked.videos), 'video')} to {folder}: {name}, weights {spec.weights}, "
+        f"protocol {spec.protocol}, {spec.precision} on {spec.device}"
     )
-    return run(found, spec, folder, console, runner=runner, overwrite=overwrite, missing=failures)
+    return run(
+        asked.videos,
+        spec,
+        folder,
+        console,
+        runner=runner,
+        overwrite=asked.overwrite,
+        missing=asked.missing,
+    )
 
 
-def _remember(
-    outcome: Outcome, dataset: str | None, root: Path | None, folder: Place, settings: Settings
-) -> None:
+def _remember(asked: _Asked, outcome: Outcome, settings: Settings) -> None:
     """What ``train`` takes when it is not told anything else."""
     from pipeline.workspace import LastExtraction, RunFolder, now
 
     if outcome.written or outcome.skipped:
+        folder, root = asked.folder, asked.data_root
         kept = str(folder.resolve()) if isinstance(folder, Path) else folder.address_to_keep
         RunFolder(settings.runs).remember(
-            LastExtraction(dataset, kept, str(root.resolve()) if root else None, now())
+            LastExtraction(asked.dataset, kept, str(root.resolve()) if root else None, now())
         )

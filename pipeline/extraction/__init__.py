@@ -1,11 +1,11 @@
 """Footage to a folder of features."""
 
-from pipeline.extraction.dry_run import label_gaps, show_plan
+from pipeline.extraction.dry_run import label_gaps, show_division
 from pipeline.extraction.folder import (
     divide,
+    expected_origin,
     feature_origin,
     library_versions,
-    planned_origin,
     refuse_other_origin,
 )
 from pipeline.extraction.job import Outcome, extract
@@ -23,12 +23,12 @@ __all__ = [
     "Runner",
     "Watch",
     "divide",
+    "expected_origin",
     "extract",
     "feature_origin",
     "label_gaps",
     "library_versions",
     "make_spec",
-    "planned_origin",
     "refuse_other_origin",
-    "show_plan",
+    "show_division",
 ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aqa.data import DATASETS, DatasetConfig, Labels, Wanted, match_ids, read_labels, read_table
 from aqa.storage import Place
 from pipeline.extraction.folder import Division
-from pipeline.footage import Video
 from pipeline.workspace import Console, counted
 
 
@@ -25,20 +23,19 @@ class LabelGaps:
 
 
 def label_gaps(
-    videos: Sequence[Video],
+    ids: set[str],
     dataset: str | None,
     data_root: Path | None,
     output: Place,
     labels: Path | None,
 ) -> LabelGaps | None:
-    """Videos against the labels of a published data set, or of a CSV; None where there are none.
+    """Ids of videos against the labels of a data set, or of a CSV; None where there are none.
 
     Raises AqaError for labels that cannot be read or, for a data set, are not there.
     """
     if dataset is None and labels is None:
         return None
     read = [read_table(labels)] if labels else _read(str(dataset), data_root, output)
-    ids = {video.id for video in videos}
     written = [label.video_id for part in read for label in (*part.train, *part.test)]
     matching = match_ids(written, ids)
     labelled = {matching.ids.get(name, name) for name in written}
@@ -46,7 +43,7 @@ def label_gaps(
     return LabelGaps(sorted(ids - labelled), sorted(labelled - ids), source, matching.notes)
 
 
-def show_plan(division: Division, gaps: LabelGaps | None, console: Console) -> None:
+def show_division(division: Division, gaps: LabelGaps | None, console: Console) -> None:
     """A line for every video and every gap, then the counts."""
     for video in division.todo:
         console.result(f"to do: {video.id} ({video.path})")

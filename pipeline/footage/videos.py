@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from aqa.errors import AqaError
-from aqa.storage import Place, RemotePath, as_place, look
+from aqa.storage import Place, RemotePath, as_place, states
 from extractors.readers import FRAME_RATE, VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
 from pipeline.footage.lists import Entry, is_frame_rate, is_list, read_list
@@ -95,7 +95,7 @@ def _entries(paths: Sequence[Place]) -> tuple[list[Entry], list[Failure]]:
 def _kinds(paths: Sequence[Place]) -> list[str | None]:
     """``file``, ``folder`` or None of each; remote ones are asked for together."""
     remote = [path for path in paths if isinstance(path, RemotePath)]
-    infos = iter(look(remote))
+    infos = iter(states(remote))
 
     def kind(path: Place) -> str | None:
         if isinstance(path, RemotePath):

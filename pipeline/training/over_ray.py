@@ -74,7 +74,7 @@ def _outlive_ray(
         before = len(results)
         left = {index: task for index, task in todo.items() if index not in results}
         try:
-            with closing(driven(_spread, left, options, limit_s=options.standstill_s)) as events:
+            with closing(driven(_trained, left, options, limit_s=options.standstill_s)) as events:
                 for event in events:
                     if isinstance(event, Ended):
                         results[event.index] = event.result
@@ -136,13 +136,13 @@ class Ended:
     result: RunResult
 
 
-def _spread(todo: Mapping[int, Run], options: RayOptions) -> Iterator[Standing | Death | Ended]:
+def _trained(todo: Mapping[int, Run], options: RayOptions) -> Iterator[Standing | Death | Ended]:
     """What the driver's process does."""
     with ray_session(options) as ray:
-        yield from _Spread(ray, todo, options).events()
+        yield from _Schedule(ray, todo, options).events()
 
 
-class _Spread:
+class _Schedule:
     """Hands out runs, reads the board, hands out again what died."""
 
     def __init__(self, ray: Any, todo: Mapping[int, Run], options: RayOptions) -> None:

@@ -3,9 +3,9 @@
 from pipeline.extraction.folder.claims import claim
 from pipeline.extraction.folder.failures import FailureLog
 from pipeline.extraction.folder.origin import (
+    expected_origin,
     feature_origin,
     library_versions,
-    planned_origin,
     refuse_other_origin,
 )
 from pipeline.extraction.folder.resume import Division, divide, naming, note_moved
@@ -15,10 +15,10 @@ __all__ = [
     "FailureLog",
     "claim",
     "divide",
+    "expected_origin",
     "feature_origin",
     "library_versions",
     "naming",
     "note_moved",
-    "planned_origin",
     "refuse_other_origin",
 ]

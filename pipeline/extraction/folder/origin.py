@@ -32,7 +32,7 @@ def feature_origin(spec: ExtractionSpec) -> FeatureOrigin:
     )
 
 
-def planned_origin(spec: ExtractionSpec) -> FeatureOrigin:
+def expected_origin(spec: ExtractionSpec) -> FeatureOrigin:
     """``feature_origin`` without fetching anything: published weights by name, without digest."""
     if spec.weights == "random" or Path(spec.weights).is_file():
         return feature_origin(spec)

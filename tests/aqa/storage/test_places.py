@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 
 from aqa import AqaError
-from aqa.storage.places import RemotePath, as_place, look
+from aqa.storage.places import RemotePath, as_place, states
 
 SECRET = "s3://me:top%2Fsecret@films/a/b c.mp4?scheme=http&endpoint_override=x%3A1"
 
@@ -96,7 +96,7 @@ def test_write_read_look_list_remove(bucket: RemotePath) -> None:
     assert file.read_text() == "12345"
     with file.open() as stream:
         assert stream.read(2) == b"12"
-    file_info, folder_info, nothing = look([file, bucket / "deep", bucket / "dee"])
+    file_info, folder_info, nothing = states([file, bucket / "deep", bucket / "dee"])
     assert (file_info.kind, file_info.size) == ("file", 5) and file_info.mtime_ns > 1e18
     assert folder_info.kind == "folder" and nothing is None
     assert file.is_file() and not file.is_dir() and (bucket / "deep").is_dir()
