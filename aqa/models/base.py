@@ -107,8 +107,8 @@ class ScoringModel(nn.Module, ABC):
         """What features of the training videos [T, C] look like, to tell strange ones from them."""
         means = torch.stack([clips.float().mean(0) for clips in videos])
         self.familiar_mean.copy_(means.mean(0))
-        spread = means.std(0, correction=0)
-        self.familiar_std.copy_(spread.clamp_min(1e-3 * spread.mean().clamp_min(1e-6)))
+        deviation = means.std(0, correction=0)
+        self.familiar_std.copy_(deviation.clamp_min(1e-3 * deviation.mean().clamp_min(1e-6)))
         self.familiar_distance.copy_(torch.stack([self._distance(clips) for clips in videos]).max())
 
     def strangeness(self, features: np.ndarray | Tensor) -> float:

@@ -19,6 +19,7 @@ from pipeline.cli.options import (
     RayAddress,
     Version,
     Weights,
+    chosen_device,
 )
 from pipeline.errors import Failure, UsageError
 from pipeline.workspace import Console, counted
@@ -146,7 +147,7 @@ def extract(
         architecture=backbone or settings.backbone,
         weights=weights or settings.weights,
         protocol=protocol or settings.protocol or usual_protocol,
-        device="cpu" if dry_run else _device(device or settings.device, options),
+        device="cpu" if dry_run else chosen_device(device, settings, options),
         precision=precision or settings.precision,
         reader=reader,
         salvage=salvage,
@@ -205,12 +206,6 @@ def _ray_options(
         object_store_bytes=int(settings.object_store_gib * 2**30),
         standstill_s=settings.standstill_s,
     )
-
-
-def _device(name: str, options: RayOptions) -> str:
-    from pipeline.cluster import choose_cluster_device, choose_device
-
-    return choose_cluster_device(name, options) if options.address else choose_device(name)
 
 
 def _runner(address: str | None, options: RayOptions) -> Runner:

@@ -61,7 +61,7 @@ class ClipEnsemble(nn.Module):
     def forward(self, inputs: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Inputs [B, T, d], mask bool [B, T] -> video scores [M, B, S], clip weights and clip
         scores [M, B, T, S], hidden [M, B, T, h]."""
-        inputs = self._spread(inputs)
+        inputs = self._for_members(inputs)
         there = mask[None, :, :, None].to(inputs.dtype)
         embedded = self._rows(lambda rows: F.gelu(self.embed_norm(self.embed(rows))), inputs)
         around = [_mean_around(embedded, there, width) for width in self.config.contexts]
@@ -78,7 +78,7 @@ class ClipEnsemble(nn.Module):
         video = self.dropout(F.gelu(self.video_hidden(self.dropout(torch.cat(pooled, dim=-1)))))
         return self.video_score(video), weights, clip_scores, hidden
 
-    def _spread(self, inputs: Tensor) -> Tensor:
+    def _for_members(self, inputs: Tensor) -> Tensor:
         """The same inputs for every member; in training each drops channels of whole videos."""
         inputs = inputs.expand(self.config.members, *inputs.shape)
         rate = self.config.input_dropout

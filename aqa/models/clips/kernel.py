@@ -27,10 +27,10 @@ class VideoKernel(nn.Module):
     def fit(self, descriptors: Tensor, targets: Tensor) -> None:
         """Descriptors [N, width] of the training videos, targets [N, scores] of mean 0."""
         self.mean.copy_(descriptors.mean(0))
-        spread = descriptors.std(0, correction=0)
+        deviation = descriptors.std(0, correction=0)
         if self.one_scale:
-            spread = spread.square().mean().sqrt().expand_as(spread)
-        self.std.copy_(spread.clamp_min((1e-4 * spread.mean()).clamp_min(1e-6)))
+            deviation = deviation.square().mean().sqrt().expand_as(deviation)
+        self.std.copy_(deviation.clamp_min((1e-4 * deviation.mean()).clamp_min(1e-6)))
         self.known.copy_(self._standard(descriptors))
         gram = self._similarities(self.known).double()
         eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
