@@ -54,10 +54,10 @@ def show_division(division: Division, gaps: LabelGaps | None, console: Console) 
     if gaps is not None:
         for name in gaps.unlabelled:
             console.result(f"no label: {name}")
-        for line in gaps.notes:
-            console.note(line)
         for name in gaps.absent:
             console.result(f"label without a video: {name}")
+        for line in gaps.notes:
+            console.note(line)
     counts = (
         f"{counted(len(division.todo), 'video')} to do, {len(division.complete)} complete, "
         f"{len(division.failures)} not done"

@@ -97,7 +97,8 @@ def test_a_source_is_known_by_its_content(tmp_path, origin, known, now, digest, 
     folder, source = FeatureFolder(tmp_path), SOURCE | now
     before = SOURCE | ({"digest": known} if known else {})
     folder.save("v", some_features(), origin, {"source": before, "path": "a.mp4", "fps": 25.0})
-    assert folder.reason_to_redo("v", origin, source, digest=read) == reason
+    stale = folder.reason_to_redo("v", origin, source, digest=read)
+    assert stale == (Stale(reason) if reason else None)
 
 
 def test_a_time_of_0_says_nothing_of_a_moved_source(tmp_path, origin):
@@ -105,7 +106,7 @@ def test_a_time_of_0_says_nothing_of_a_moved_source(tmp_path, origin):
     folder, timeless = FeatureFolder(tmp_path), SOURCE | {"mtime_ns": 0}
     folder.save("v", some_features(), origin, {"source": timeless})
     assert folder.reason_to_redo("v", origin, timeless) is None
-    assert folder.reason_to_redo("v", origin, timeless | {"path": "b.mp4"}) == OTHER
+    assert folder.reason_to_redo("v", origin, timeless | {"path": "b.mp4"}) == Stale(OTHER)
 
 
 def test_where_a_source_was_moved_to_is_noted(place, origin):
@@ -147,7 +148,7 @@ def test_frames_at_another_rate_are_other_features(tmp_path, origin):
     folder.save("v", some_features(), origin, {"source": SOURCE, "kind": "frames", "fps": 25.0})
     folder.save("film", some_features(), origin, {"source": SOURCE, "kind": "video", "fps": 30.0})
     words = "its frames were taken at 25 frames/s, asked for are 29.97"
-    assert folder.reason_to_redo("v", origin, SOURCE, frame_rate=29.97) == words
+    assert folder.reason_to_redo("v", origin, SOURCE, frame_rate=29.97) == Stale(words)
     assert folder.reason_to_redo("v", origin, SOURCE, frame_rate=25) is None
     assert folder.reason_to_redo("film", origin, SOURCE, frame_rate=25) is None
 

@@ -95,7 +95,7 @@ def test_a_copy_of_the_data_is_the_same_data_and_other_data_are_not(
     os.utime(path, (2, 2))
     run(task, on_epoch=epochs.append)
     assert len(epochs) == 3
-    train = (replace(task.dataset.train[0], score=1.0), *task.dataset.train[1:])
+    train = (replace(task.dataset.train[0], score=1.0, all_scores=()), *task.dataset.train[1:])
     run(replace(task, dataset=replace(task.dataset, train=train)), on_epoch=epochs.append)
     assert len(epochs) == 6
 

@@ -293,7 +293,7 @@ def test_published_features_are_never_written_into(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "give either --dataset logo|fisv|rg or --videos"),
+        ((), "give either --dataset NAME or --videos"),
         (("--dataset", "logo", "--videos", "x.mp4"), "give either"),
         (("--dataset", "ice"), "--dataset ice: expected logo, fisv, rg"),
         (("--dataset", "rg"), "no data root"),
