@@ -100,8 +100,8 @@ class KeptFeatures:
                 progress.advance(by=meter.clips - progress.done)
 
             (finished,) = run([video], spec, Watch(meter, show, self._console))
-        if finished.error:
-            raise ExtractorError(finished.error)
+            if finished.error:
+                raise ExtractorError(finished.error)
         return finished.features, finished.record
 
 

@@ -58,14 +58,14 @@ class InProcess:
         width = self._width(len(todo), spec.device)
         backbone = self.backbone or _built(spec)
         watch.meter.run_starts(width, len(todo))
-        assembly, left = Assembly(), {video.id for video in todo}
+        assembly, left = Assembly(), [video.id for video in todo]
         with closing(_Threads(todo, spec, backbone, width).batches()) as batches:
             for batch in batches:
                 watch.meter.add(batch)
                 watch.show()
                 finished = assembly.add(batch)
                 if finished is not None:
-                    left.discard(finished.id)
+                    left.remove(finished.id)
                     yield finished
         for name in left:
             yield Finished(name, None, {}, "reading gave less than was there when it was opened")
