@@ -18,7 +18,6 @@ __getattr__, _, _heavy = lazy_loader.attach(
         "settings": [
             "GPUS_PER_WORKER",
             "OBJECT_STORE_GIB",
-            "Precision",
             "STANDSTILL_S",
             "Settings",
             "data_root",
@@ -33,7 +32,6 @@ __all__ = [
     "Console",
     "LastExtraction",
     "LastTraining",
-    "Precision",
     "RunFolder",
     "Settings",
     "Ticker",

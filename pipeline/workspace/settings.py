@@ -10,11 +10,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from aqa.errors import AqaError
+from aqa.sections import Precision
 from pipeline.errors import UsageError
 
 FILE_NAME = "aqa.yaml"
 Architecture = str | dict[str, int | list[int]]
-Precision = Literal["float32", "bf16"]  # of a backbone's matrix products
 GPUS_PER_WORKER = 1.0
 OBJECT_STORE_GIB = 1.0
 STANDSTILL_S = 900.0

@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from aqa.sections import Precision
 from extractors import check_reader, get_protocol
 from extractors.readers import STALL_LIMIT_S
 from pipeline.errors import UsageError
-from pipeline.workspace import Precision
 
 DEFAULT_BACKBONE = "swin3d_b"
 DEFAULT_WEIGHTS = "kinetics600-22k"

@@ -102,6 +102,29 @@ def test_a_partial_checkpoint_is_fatal(tmp_path, model, entry):
         load_checkpoint(tmp_path / "b.pt")
 
 
+def test_what_an_older_version_did_not_write_takes_its_default(tmp_path, model):
+    content = torch.load(save_checkpoint(model, tmp_path / "a.pt"), weights_only=True)
+    for entry in ("calibration", "extra", "version"):
+        del content["info"][entry]
+    del content["model"]["clip_share"]
+    torch.save(content, tmp_path / "b.pt")
+    loaded = load_checkpoint(tmp_path / "b.pt")
+    assert loaded.info.calibration is None and loaded.info.extra == {}
+    assert loaded.config == model.config
+    features = np.random.default_rng(0).normal(size=(6, 12))
+    assert loaded.assess(features).score == model.assess(features).score
+
+
+@pytest.mark.parametrize(("part", "words"), [("info", "unknown entries mood"), ("model", "mood")])
+def test_what_nobody_knows_is_refused(tmp_path, model, part, words):
+    content = torch.load(save_checkpoint(model, tmp_path / "a.pt"), weights_only=True)
+    content[part]["mood"] = "good"
+    torch.save(content, tmp_path / "b.pt")
+    with pytest.raises(AqaError, match=words) as caught:
+        load_checkpoint(tmp_path / "b.pt")
+    assert "\n" not in str(caught.value)
+
+
 def test_features_of_another_origin_are_refused_naming_both(model, origin):
     check_origin(model.info, origin)
     check_origin(model.info, None)
