@@ -24,7 +24,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
-# kill -9 of each part of an extraction, at five random moments each: half an hour.
+# kill -9 of each part of an extraction, at five moments each: half an hour.
 test-faults: setup
 	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/real_ray/test_faults.py --timeout 600
 

@@ -1,20 +1,17 @@
-"""Own data whose features decide the score; models compared; a real Ray cluster."""
+"""Ray refused; own data whose features decide the score; models compared; damaged footage."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from quick import SPEC
 
 from aqa.data.features import FeatureFolder, FeatureOrigin
 from pipeline.extraction.runs import automatic
@@ -23,8 +20,6 @@ from pipeline.extraction.stages.backbone import FeatureExtractor
 from pipeline.extraction.stages.decoding import decode_batches
 from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
-
-MINI = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 
 
 @pytest.fixture
@@ -38,7 +33,7 @@ def alone() -> Callable[..., Finished]:
     spec is by default that of a mini backbone with random weights."""
     extractors: dict[tuple[str, str], FeatureExtractor] = {}
 
-    def finished(path: Path, spec: ExtractionSpec = MINI) -> Finished:
+    def finished(path: Path, spec: ExtractionSpec = SPEC) -> Finished:
         key = str(spec.architecture), spec.precision
         if key not in extractors:
             extractors[key] = FeatureExtractor(spec)
@@ -52,6 +47,13 @@ def alone() -> Callable[..., Finished]:
         return done
 
     return finished
+
+
+@pytest.fixture(autouse=True)
+def ray_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside the folder real_ray no process that a test starts can import Ray: the test fails."""
+    folder = Path(__file__).parent / "without_ray"
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
 
 
 @pytest.fixture
@@ -125,62 +127,10 @@ def frames(tmp_path: Path) -> Path:
     return folder
 
 
-# Every node must be told the same; the tests' cluster is this machine's alone.
-CLUSTER_ENVIRONMENT = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-_CLUSTER = """
-import json, sys
-from ray.cluster_utils import Cluster
-
-nodes = json.loads(sys.argv[1])
-cluster = Cluster(initialize_head=True, head_node_args=nodes[0])
-for node in nodes[1:]:
-    cluster.add_node(**node)
-raylets = [n.all_processes["raylet"][0].process.pid for n in cluster.list_all_nodes()]
-print("READY", json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
-input()
-cluster.shutdown()
-"""
-
-
-@dataclass(frozen=True)
-class RayCluster:
-    """``raylets`` are process ids, the head's first; ``root`` is the process that started all."""
-
-    address: str
-    raylets: list[int]
-    root: int
-    environment: dict[str, str]
-
-
-@contextmanager
-def _cluster(nodes: list[dict], environment: dict[str, str]) -> Iterator[RayCluster]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _CLUSTER, json.dumps(nodes)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        ready = next((line for line in process.stdout if line.startswith("READY")), None)
-        if ready is None:
-            pytest.fail("the Ray cluster did not start")
-        facts = json.loads(ready.removeprefix("READY"))
-        yield RayCluster(**facts, root=process.pid, environment=environment)
-    finally:
-        process.communicate("\n", timeout=60)
-
-
 @pytest.fixture
-def ray_cluster() -> Iterator[Callable[..., RayCluster]]:
-    """``ray_cluster({...}, {...})`` starts a raylet for each argument (those of ray's
-    ``Cluster.add_node``; none: three of one CPU), the head first. ``token``: that it asks for."""
-    with ExitStack() as stack:
-
-        def start(*nodes: dict, token: str | None = None) -> RayCluster:
-            login = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token} if token else {}
-            cluster = _cluster(list(nodes) or [{"num_cpus": 1}] * 3, CLUSTER_ENVIRONMENT | login)
-            return stack.enter_context(cluster)
-
-        yield start
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The machine's folder for temporary files, empty; Ray's sockets need a short path."""
+    with tempfile.TemporaryDirectory(prefix="aqa") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        yield Path(folder)

@@ -1,4 +1,4 @@
-"""extract: bad inputs, resuming, provenance, the same bits as one process."""
+"""extract: resuming, overwriting, odd names, what cannot be saved, wrong usage."""
 
 from __future__ import annotations
 
@@ -12,80 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
+from quick import MINI, TINY, TINY_SPEC
 
 from aqa.data.features import FeatureFolder, FeatureOrigin
 from pipeline.extraction.folder.resume import divide
 from pipeline.extraction.stages.assembly import Finished
-from pipeline.extraction.stages.spec import ExtractionSpec
-from pipeline.footage.stamps import content_digest, source_stamp
+from pipeline.footage.stamps import source_stamp
 from pipeline.footage.videos import Video
 
-MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
-# Quick: where the features do not matter.
-TINY = ("--backbone", "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,"
-        "window_size=4-7-7)", *MINI[2:])  # fmt: skip
 Cli = Callable[..., CliResult]
-
-
-@pytest.fixture
-def footage(tmp_path: Path, routine_video: Callable[..., Path]) -> Path:
-    """Two good videos, one of them in a subfolder, and one of each kind that cannot be done."""
-    routine_video("in/a.mp4", elements=10, seed=1)
-    routine_video("in/deep/b.mp4", elements=3, seed=2)
-    routine_video("in/whole.mp4", elements=6, seed=3)
-    (tmp_path / "in/text.mp4").write_text("these are words")
-    data = (tmp_path / "in/whole.mp4").read_bytes()
-    (tmp_path / "in/cut.mp4").write_bytes(data[: len(data) // 2])
-    (tmp_path / "in/whole.mp4").unlink()
-    return tmp_path / "in"
-
-
-def plain_lines(done: CliResult) -> list[str]:
-    """What the view of a run says where there is no terminal."""
-    return [line for line in done.stderr.splitlines() if line.startswith("extract: ")]
-
-
-def test_good_ones_are_done_bad_ones_named(
-    cli: Cli,
-    footage: Path,
-    tmp_path: Path,
-    alone: Callable[..., Finished],
-    routine_video: Callable[..., Path],
-) -> None:
-    done = cli("extract", "--videos", footage, tmp_path / "gone.mp4", *MINI)
-    assert done.exit_code == 1
-    assert "2 extracted, 0 complete before, 3 failed" in done.output
-    for name in ("gone.mp4: no such file", "text.mp4", "cut.mp4"):
-        assert name in done.stderr
-    assert "Traceback" not in done.output
-    counts = r"extract: 4 of 4 videos \(2 done, 2 failed, 0 complete before\), 13 clips, "
-    speed = r"[\d.]+ clips/s, decoding \d+% busy, backbone \d+% busy, 0:00 left"
-    assert re.fullmatch(counts + speed, plain_lines(done)[-1])
-    assert re.search(r"13 clips in .* clips/s once started; .* the limit.* busy\)", done.stdout)
-
-    folder = FeatureFolder("features/videos")
-    assert folder.ids() == ["a", "deep/b"]
-    record = folder.record("a")
-    assert record["frame_count"] == 160 and record["fps"] == pytest.approx(25)
-    assert record["clip_start_s"] == pytest.approx([0.64 * clip for clip in range(10)])
-    at_present = source_stamp(footage / "a.mp4")
-    assert record["source"] == at_present | {"digest": content_digest(footage / "a.mp4")}
-    versions = json.loads(Path("features/videos/provenance.json").read_text())["versions"]
-    assert "torch" in versions
-    assert not [path for path in Path("features").rglob("*.tmp")]
-
-    assert np.load(folder.path("a")).tobytes() == alone(footage / "a.mp4").features.tobytes()
-
-    before = folder.path("a").stat().st_mtime_ns
-    again = cli("extract", "--videos", footage / "a.mp4", *MINI)
-    assert again.exit_code == 0 and "1 complete before" in again.output
-    assert folder.path("a").stat().st_mtime_ns == before
-
-    routine_video("in/a.mp4", elements=10, seed=4)
-    changed = cli("extract", "--videos", footage / "a.mp4", *MINI)
-    assert changed.exit_code == 1
-    assert "source file has changed; --overwrite computes it again" in changed.stderr
-    assert cli("extract", "--videos", footage / "a.mp4", *MINI, "--overwrite").exit_code == 0
 
 
 def test_the_frame_rate_of_a_folder_of_frames(cli: Cli, frames: Path) -> None:
@@ -126,7 +61,7 @@ def test_overwriting_goes_on_where_it_was_broken_off(
 
 
 def test_overwriting_leaves_no_features_of_another_origin(
-    cli: Cli, routine_video: Callable[..., Path]
+    cli: Cli, no_ray: None, routine_video: Callable[..., Path]
 ) -> None:
     a, b = routine_video("a.mp4"), routine_video("b.mp4", seed=1)
     assert cli("extract", "--videos", a, b, *MINI, "--output", "out").exit_code == 0
@@ -209,10 +144,10 @@ def test_no_name_ends_the_others(
     done = cli(*command, "y" * 300, "y" * 300 + ".csv")
     assert done.exit_code == 1 and "Traceback" not in done.output
     assert "4 extracted, 0 complete before, 4 failed: out" in done.output
-    folder, spec = FeatureFolder("out"), ExtractionSpec(TINY[1], "random", "mini16x112", "cpu")
+    folder = FeatureFolder("out")
     assert folder.ids() == sorted(good)
     for name in good:
-        expected = alone(tmp_path / f"in/{name}.mp4", spec).features
+        expected = alone(tmp_path / f"in/{name}.mp4", TINY_SPEC).features
         assert np.load(folder.path(name)).tobytes() == expected.tobytes()
         assert folder.record(name)["path"] == f"in/{name}.mp4"
     assert f"{longer}.mp4: File name too long" in done.stderr
@@ -316,9 +251,10 @@ def test_wrong_usage_is_one_line_and_status_2(
 
 
 def test_more_workers_than_there_is_room_for(cli: Cli, routine_video: Callable[..., Path]) -> None:
-    done = cli("extract", "--videos", routine_video("a.mp4"), *MINI, "--workers", "999")
+    many = ("--workers", "999", "--ray-address", "none")
+    done = cli("extract", "--videos", routine_video("a.mp4"), *MINI, *many)
     assert done.exit_code == 2
-    assert "999 backbone workers wanted, Ray has room for" in done.stderr
+    assert re.fullmatch(r"error: 999 .* room for \d+ CPU workers?\n", done.stderr)
 
 
 def test_output_that_cannot_be_written(cli: Cli, routine_video: Callable[..., Path]) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result as CliResult
+from quick import MINI
 
 from aqa.data.features import FeatureFolder
 from pipeline.errors import Failure
 from pipeline.extraction.folder.failures import FILE_NAME, FailureLog
 
-MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
 Cli = Callable[..., CliResult]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from quick import COMMAND, TINY, TINY_SPEC
 
 from pipeline.cluster.session import RayOptions
 from pipeline.errors import UsageError
@@ -31,12 +31,9 @@ from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
 
-# Quick, so that reading and what goes on between the threads take most of the time.
-TINY = "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,window_size=4-7-7)"
-SPEC = ExtractionSpec(TINY, "random", "mini16x112", "cpu")
-COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", "--ray-address", "none"]
-COMMAND += ["--backbone", TINY, "--weights", "random", "--protocol", "mini16x112"]
-COMMAND += ["--videos", "in", "--output", "out", "--workers", "1", "--decoders", "1"]
+# A quick backbone, so that reading and what goes on between the threads take most of the time.
+EXTRACT = [COMMAND, "extract", "--ray-address", "none", "--videos", "in", "--output", "out", *TINY]
+EXTRACT += ["--workers", "1", "--decoders", "1"]
 LIMIT_S = 120
 Alone = Callable[..., Finished]
 
@@ -44,7 +41,7 @@ Alone = Callable[..., Finished]
 def done(
     videos: list[Video],
     runner: InProcess,
-    spec: ExtractionSpec = SPEC,
+    spec: ExtractionSpec = TINY_SPEC,
     show: Callable[[], None] = lambda: None,
 ) -> dict[str, Finished]:
     watch = Watch(Meter(len(videos), 0), show, Console(quiet=True))
@@ -82,7 +79,7 @@ def test_the_bits_of_one_thread(
     found = done(videos, InProcess(workers, decoders))
     assert found.keys() == {"a", "b", "c", "text"}
     for video in videos:
-        expected = alone(video.path, SPEC)
+        expected = alone(video.path, TINY_SPEC)
         assert bool(found[video.id].error) == bool(expected.error) == (video.id == "text")
         if not expected.error:
             assert found[video.id].features.tobytes() == expected.features.tobytes()
@@ -95,7 +92,7 @@ def test_a_reading_process_that_is_killed_is_replaced(
 ) -> None:
     """In mid-video: when its first batch has been computed."""
     video = Video("v", routine_video("v.mp4", elements=60))
-    expected, killed = alone(video.path, SPEC), []
+    expected, killed = alone(video.path, TINY_SPEC), []
 
     def kill_once() -> None:
         if not killed:
@@ -117,7 +114,7 @@ def test_a_stall_is_one_failure(videos: list[Video], routine_video: Callable[...
             for process in stopped:
                 process.suspend()
 
-    spec = replace(SPEC, stall_limit_s=1.0)
+    spec = replace(TINY_SPEC, stall_limit_s=1.0)
     found = done([stalling, *videos], InProcess(1, 1), spec, stop_once)
     assert "stalling.mp4: reading gave nothing for 1 s at about clip" in found["stalling"].error
     assert found["stalling"].tried == ("pyav",)
@@ -185,7 +182,7 @@ def test_more_workers_than_there_is_room_for(
     videos: list[Video], device: str, workers: int, words: str
 ) -> None:
     with pytest.raises(UsageError, match=words):
-        done(videos, InProcess(workers), replace(SPEC, device=device))
+        done(videos, InProcess(workers), replace(TINY_SPEC, device=device))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +207,7 @@ def test_what_runs_where_nobody_says_so(
     for module in (automatic, in_process):
         monkeypatch.setattr(module, "usable_cpus", lambda: cpus)
     todo = [Video(str(number), Path("v.mp4")) for number in range(count)]
-    spec, chooser = replace(SPEC, device=device), Automatic(RayOptions(workers=workers))
+    spec, chooser = replace(TINY_SPEC, device=device), Automatic(RayOptions(workers=workers))
     said = chooser.announcement(todo, spec)
     assert said == runner(*([workers] * (runner is InProcess))).announcement(todo, spec)
     assert ("Ray" in said) == (runner is OnRay)
@@ -222,7 +219,7 @@ class Command:
     def __init__(self, folder: Path, mark: str) -> None:
         self.out, self._mark = folder / "out", mark
         self.process = subprocess.Popen(
-            COMMAND,
+            EXTRACT,
             cwd=folder,
             env=os.environ | {"AQA_TEST_RUN": mark},
             stdout=subprocess.PIPE,
@@ -282,11 +279,11 @@ def test_a_command_that_is_killed_or_interrupted_goes_on(
     assert "Traceback" not in said
     same_as_before()
     assert 2 <= len(stored) < 3
-    last = subprocess.run(COMMAND, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S)
+    last = subprocess.run(EXTRACT, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S)
     assert last.returncode == 0, last.stdout + last.stderr
     assert "extracting in this process (1 video) ..." in last.stdout
     assert "1 extracted, 2 complete before, 0 failed" in last.stdout
     same_as_before()
     for path in paths:
-        expected = alone(path, SPEC).features
+        expected = alone(path, TINY_SPEC).features
         assert np.load(tmp_path / f"out/{path.stem}.npy").tobytes() == expected.tobytes()

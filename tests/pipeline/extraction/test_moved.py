@@ -11,16 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
+from quick import MINI, SPEC
 
 from aqa.data.features import FeatureFolder
 from pipeline.extraction.folder.origin import feature_origin
 from pipeline.extraction.stages.decoding import decode_batches
-from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import collect
 
-SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
-MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
 KEPT = "were moved or touched, not changed: their features are kept"
 Extract = Callable[..., CliResult]
 

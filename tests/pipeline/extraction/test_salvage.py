@@ -9,22 +9,19 @@ from pathlib import Path
 
 import numpy as np
 from click.testing import Result as CliResult
+from quick import MINI
 
 from aqa.data.features import FeatureFolder
 from pipeline.extraction.stages.assembly import Finished
 from pipeline.extraction.stages.spec import ExtractionSpec
 
-MINI = (
-    "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",
-    "--workers", "1",
-)  # fmt: skip
 GOOD = r"damaged\.mp4: damaged: .*; the first ([\d.]+) s are good \(--salvage takes them\)"
 
 
 def test_a_damaged_video_fails_and_is_salvaged_on_demand(
     cli: Callable[..., CliResult], damaged: Path, tmp_path: Path, alone: Callable[..., Finished]
 ) -> None:
-    command = ("extract", "--videos", "in", "--output", "out", *MINI)
+    command = ("extract", "--videos", "in", "--output", "out", *MINI, "--workers", "1")
     failed = cli(*command)
     assert failed.exit_code == 1
     assert "0 extracted, 0 complete before, 1 failed: out" in failed.stdout

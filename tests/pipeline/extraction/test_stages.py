@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from quick import SPEC, TINY_SPEC
 
 from pipeline.extraction.stages.assembly import Assembly, Finished
 from pipeline.extraction.stages.backbone import FeatureExtractor
@@ -17,10 +18,6 @@ from pipeline.extraction.stages.batch import Batch
 from pipeline.extraction.stages.decoding import decode_batches
 from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
 from pipeline.footage.videos import Video
-
-SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
-TINY = "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,window_size=4-7-7)"
-QUICK = replace(SPEC, architecture=TINY)
 
 
 def batches_of(video: str, count: int, attempt: int = 0, channels: int = 3) -> list[Batch]:
@@ -134,7 +131,7 @@ def test_a_clip_has_the_same_bits_in_a_batch_of_any_size(
     routine_video: Callable[..., Path], precision: str
 ) -> None:
     (batch,) = decode_batches(Video("v", routine_video("v.mp4", elements=4)), SPEC)
-    extractor = FeatureExtractor(replace(QUICK, precision=precision))
+    extractor = FeatureExtractor(replace(TINY_SPEC, precision=precision))
     padding = np.zeros_like(batch.clips)
     features = extractor(batch).features
     for clips in (1, 3):
@@ -147,7 +144,7 @@ def test_a_clip_has_the_same_bits_in_a_batch_of_any_size(
 def test_a_cpu_computes_only_clips_that_count_one_by_one(
     routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extractor, seen = FeatureExtractor(QUICK), []
+    extractor, seen = FeatureExtractor(TINY_SPEC), []
     forward = extractor._backbone.forward
     monkeypatch.setattr(
         extractor._backbone, "forward", lambda clips: seen.append(len(clips)) or forward(clips)
@@ -163,7 +160,7 @@ def test_a_bad_video_is_a_batch_with_a_reason(tmp_path: Path) -> None:
     (batch,) = decode_batches(Video("text", path), SPEC)
     assert "text.mp4" in batch.error and "\n" not in batch.error
     assert batch.tried == ("opening it",)
-    passed_on = FeatureExtractor(QUICK)(batch)
+    passed_on = FeatureExtractor(TINY_SPEC)(batch)
     assert passed_on.error == batch.error and not len(passed_on.features)
 
 
@@ -175,7 +172,7 @@ def test_damage_is_a_failure_that_says_what_is_good(damaged: Path) -> None:
 
 def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
     """The features are those of the whole video, cut where the damage begins."""
-    extractor, spec = FeatureExtractor(QUICK), replace(QUICK, salvage=True)
+    extractor, spec = FeatureExtractor(TINY_SPEC), replace(TINY_SPEC, salvage=True)
 
     def features(path: Path, spec: ExtractionSpec) -> Finished:
         assembly = Assembly()
@@ -188,7 +185,7 @@ def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
     good_s = salvaged.record["salvaged"]["good_s"]
     assert 5 < good_s < 10
     assert salvaged.record["clip_end_s"][-1] <= good_s + 1e-3
-    whole = features(damaged.parents[1] / "whole.mp4", replace(QUICK, end_s=good_s))
+    whole = features(damaged.parents[1] / "whole.mp4", replace(TINY_SPEC, end_s=good_s))
     assert salvaged.features.tobytes() == whole.features.tobytes()
     assert "salvaged" not in whole.record
 

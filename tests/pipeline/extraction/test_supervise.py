@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+from quick import SPEC
 from ray.exceptions import ActorDiedError, RayError
 from rich.console import Console as Console80
 
@@ -25,12 +26,10 @@ from pipeline.extraction.runs.meter import Meter, Width
 from pipeline.extraction.runs.runner import Watch
 from pipeline.extraction.stages.assembly import Finished
 from pipeline.extraction.stages.batch import Batch
-from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
 from pipeline.workspace.settings import STANDSTILL_S
 
-SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 VIDEOS = [Video(name, Path(f"{name}.mp4")) for name in "abc"]
 
 

@@ -1,4 +1,4 @@
-"""Footage and features in a bucket: copies for the decoders, and the whole of extract and train."""
+"""Footage and features in a bucket: copies for the decoders, what was computed before, train."""
 
 from __future__ import annotations
 
@@ -7,35 +7,28 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
+from quick import SPEC
 
 from aqa import AqaError
-from aqa.data.features import FeatureFolder, read_features
+from aqa.data.features import FeatureFolder
 from aqa.storage.places import RemotePath
 from pipeline.extraction.folder.origin import feature_origin
 from pipeline.extraction.folder.resume import divide
-from pipeline.extraction.stages.assembly import Finished
 from pipeline.extraction.stages.decoding import decode_batches
-from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.copies import local_copy
-from pipeline.footage.stamps import content_digest, source_stamp
+from pipeline.footage.stamps import source_stamp
 from pipeline.footage.videos import Video
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 SMALL = (
     "--set", "training.epochs=2", "--set", "training.threads=1", "--calibration-folds", "0",
 )  # fmt: skip
-MINI = (
-    "--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112",
-    "--workers", "1",
-)  # fmt: skip
-SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
 COPY_AND_WAIT = """
 import sys
 from aqa.storage.places import as_place
@@ -44,15 +37,6 @@ with local_copy(as_place(sys.argv[1])) as path:
     print(path, flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture
-def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The machine's folder for temporary files, empty; Ray's sockets need a short path."""
-    with tempfile.TemporaryDirectory(prefix="aqa") as folder:
-        monkeypatch.setenv("TMPDIR", folder)
-        monkeypatch.setattr(tempfile, "tempdir", None)
-        yield Path(folder)
 
 
 def put(place: RemotePath, content: bytes = b"x") -> RemotePath:
@@ -136,49 +120,6 @@ def test_copies_of_a_killed_process_are_removed_those_of_a_living_one_are_not(
         assert copies[0].is_file() and not copies[1].parent.exists()
     living.communicate()
     assert copies_in(temporary) == []
-
-
-def test_extract_from_and_to_a_bucket(
-    cli: Callable[..., CliResult],
-    bucket: RemotePath,
-    s3_environment: None,
-    temporary: Path,
-    routine_video: Callable[..., Path],
-    alone: Callable[..., Finished],
-) -> None:
-    """Two videos of a list whose address says all, one whose server the environment says."""
-    names = ("a.mp4", "deep/b 2.mp4", "c.mp4")
-    films = [routine_video(f"in/{name}", 3 + index, index) for index, name in enumerate(names)]
-    for name, film in zip(names, films, strict=True):
-        put(bucket / "in" / name, film.read_bytes())
-    put(bucket / "in/text.mp4", b"these are words")
-    lines = b"path,id\nin/a.mp4,\nin/deep/b 2.mp4,deep/b 2\n"
-    good, listing = put(bucket / "good.csv", lines), bucket / "list.csv"
-    put(listing, lines + b"in/text.mp4,\n")
-    output, plain = bucket / "features", str(bucket / "in/c.mp4")
-
-    done = cli("extract", "--videos", listing.address, plain, *MINI, "--output", output.address)
-    assert done.exit_code == 1, done.output
-    assert f"3 extracted, 0 complete before, 1 failed: {output}" in done.output
-    assert f"s3://{bucket.host}/in/text.mp4" in done.stderr and str(temporary) not in done.output
-    folder = FeatureFolder(output)
-    assert folder.ids() == ["a", "c", "deep/b 2"]
-    for name, film in zip(("a", "deep/b 2", "c"), films, strict=True):
-        assert read_features(folder.path(name)).tobytes() == alone(film).features.tobytes()
-    record = folder.record("a")
-    assert record["path"] == record["source"]["path"] == f"s3://{bucket.host}/in/a.mp4"
-    assert record["source"]["digest"] == content_digest(films[0])
-
-    before = folder.path("a").info()
-    again = cli("extract", "--videos", good.address, plain, *MINI, "--output", str(output))
-    assert again.exit_code == 0 and "0 extracted, 3 complete before, 0 failed" in again.output
-    assert folder.path("a").info() == before
-    assert copies_in(temporary) == [] and not (output / ".extracting.json").exists()
-
-    everything = [info.path.read_bytes() for info in output.files()]
-    everything += [path.read_bytes() for path in Path("runs").rglob("*.json")]
-    everything.append((done.output + again.output).encode())
-    assert not [text for text in everything if b"secret" in text]
 
 
 def test_features_of_a_bucket_are_those_of_a_copy_here(

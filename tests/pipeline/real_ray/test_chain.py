@@ -6,23 +6,22 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from quick import COMMAND
 
 from pipeline.demo.drawn import draw_element, random_routine, write_video
 
-COMMAND = Path(sys.executable).parent / "aqa-pipeline"
 AQA_YAML = "backbone: swin3d_mini\nweights: random\nprotocol: mini16x112\ndevice: cpu\n"
 
 
 def run(folder: Path, *arguments: str, status: int = 0, **environment: str) -> str:
     """Standard output and error of one command, whose exit status must be ``status``."""
     done = subprocess.run(
-        [str(COMMAND), *arguments],
+        [COMMAND, *arguments],
         cwd=folder,
         env=os.environ | environment,
         capture_output=True,
@@ -71,8 +70,10 @@ def test_extract_train_score_in_an_empty_directory(logo_root: Path, tmp_path: Pa
     rng = np.random.default_rng(1)
     write_video(tmp_path / "video.mp4", random_routine(rng, elements=3), rng)
     root = {"DATASET_ROOT": str(logo_root)}
+    no_token = {"RAY_AUTH_MODE": "disabled", "HOME": str(tmp_path / "home")}
 
-    told = run(tmp_path, "extract", "--dataset", "logo", **root)
+    told = run(tmp_path, "extract", "--dataset", "logo", **root, **no_token)
+    assert "starting Ray" in told and not (tmp_path / "home/.ray").exists()
     assert "6 extracted, 0 complete before, 0 failed" in told
     assert (tmp_path / "features/logo/WorldChampionship2019_free_final_0.npy").exists()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from quick import COMMAND, MINI
 
 from aqa import load_config, load_dataset
 from aqa.data.features import FeatureFolder
@@ -18,15 +19,24 @@ from aqa.experiments.runs import plan, run
 from pipeline.extraction.stages.assembly import Finished
 
 TOKEN = "a" * 32
-COMMAND = Path(sys.executable).parent / "aqa-pipeline"
+
+
+@pytest.fixture(scope="module")
+def cluster(ray_cluster: Callable[..., Any]) -> Iterator[Any]:
+    """One for all: it asks for a token, one node only reads, one only computes features."""
+    head, decoding, backbone = (
+        {"num_cpus": 1, "resources": {name: 1}}
+        for name in ("neither", "aqa_decode", "aqa_backbone")
+    )
+    with ray_cluster(head, decoding, backbone, token=TOKEN) as running:
+        yield running
 
 
 def extract(
     folder: Path, address: str, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    arguments = "extract --videos in --backbone swin3d_mini --weights random --output out"
     return subprocess.run(
-        [str(COMMAND), *arguments.split(), "--protocol", "mini16x112", "--ray-address", address],
+        [COMMAND, "extract", "--videos", "in", "--output", "out", *MINI, "--ray-address", address],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -36,16 +46,11 @@ def extract(
 
 
 def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
-    ray_cluster: Callable[..., Any],
+    cluster: Any,
     routine_video: Callable[..., Path],
     alone: Callable[..., Finished],
     tmp_path: Path,
 ) -> None:
-    head, decoding, backbone = (
-        {"num_cpus": 1, "resources": {name: 1}}
-        for name in ("neither", "aqa_decode", "aqa_backbone")
-    )
-    cluster = ray_cluster(head, decoding, backbone, token=TOKEN)
     for number in range(4):
         routine_video(f"in/{number}.mp4", elements=9 + number, seed=number)
     done = extract(tmp_path, cluster.address, cluster.environment)
@@ -60,25 +65,32 @@ def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
         assert stored.tobytes() == alone(tmp_path / f"in/{number}.mp4").features.tobytes()
 
 
-def test_folds_are_trained_on_the_cluster_from_relative_paths(
-    ray_cluster: Callable[..., Any],
-    own_data: tuple[Path, Path],
-    same_weights: Callable[[Path, Path], int],
-    tmp_path: Path,
-) -> None:
-    cluster = ray_cluster()
-    settings = ["training.epochs=2", "model.members=2", "model.hidden=8"]
-    command = [str(COMMAND), "train", "--labels", own_data[1].name, "--features", own_data[0].name]
-    for setting in settings:
-        command += ["--set", setting]
-    done = subprocess.run(
-        [*command, "--folds", "2", "--output", "out", "--ray-address", cluster.address],
-        cwd=tmp_path,
+def train(
+    cluster: Any, own_data: tuple[Path, Path], *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Two folds, from the folder in which the data lie; relative paths."""
+    features, labels = own_data
+    return subprocess.run(
+        [
+            COMMAND, "train", "--labels", labels.name, "--features", features.name, *options,
+            "--folds", "2", "--output", "out", "--ray-address", cluster.address,
+        ],
+        cwd=labels.parent,
         env=cluster.environment,
         capture_output=True,
         text=True,
         timeout=200,
-    )
+    )  # fmt: skip
+
+
+def test_folds_are_trained_on_the_cluster_from_relative_paths(
+    cluster: Any,
+    own_data: tuple[Path, Path],
+    same_weights: Callable[[Path, Path], int],
+    tmp_path: Path,
+) -> None:
+    settings = ["training.epochs=2", "model.members=2", "model.hidden=8"]
+    done = train(cluster, own_data, *(part for each in settings for part in ("--set", each)))
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"starting Ray ({cluster.address}) for 2 trainings" in done.stdout
     config = load_config("own", settings)
@@ -88,10 +100,17 @@ def test_folds_are_trained_on_the_cluster_from_relative_paths(
     assert same_weights(tmp_path / "out", tmp_path / "alone") == 2
 
 
+def test_a_training_that_fails_there_is_one_line(cluster: Any, own_data: tuple[Path, Path]) -> None:
+    np.save(own_data[0] / "v1.npy", np.full((5, 8), np.nan, dtype=np.float32))
+    done = train(cluster, own_data)
+    assert done.returncode == 2, done.stdout + done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: held out") and "v1.npy: NaN or infinity in 5" in last
+
+
 def test_another_token_than_the_clusters(
-    ray_cluster: Callable[..., Any], routine_video: Callable[..., Path], tmp_path: Path
+    cluster: Any, routine_video: Callable[..., Path], tmp_path: Path
 ) -> None:
-    cluster = ray_cluster({"num_cpus": 1}, token=TOKEN)
     routine_video("in/a.mp4")
     another = cluster.environment | {"RAY_AUTH_TOKEN": "b" * 32}
     none_at_all = cluster.environment | {"HOME": str(tmp_path)}
@@ -115,20 +134,19 @@ with ray_session(RayOptions()) as ray:
 """
 
 
-@pytest.mark.parametrize("mode", ["token", "disabled"])
-def test_a_ray_on_this_machine_takes_the_mode_that_is_set(mode: str, tmp_path: Path) -> None:
-    """With ``token`` and none there Ray makes one and keeps it; a mode that is not set: see
-    test_terminal.py."""
+def test_a_ray_on_this_machine_takes_the_mode_that_is_set(tmp_path: Path) -> None:
+    """With ``token`` and none there Ray makes one and keeps it. A mode that is not set: see
+    test_terminal.py; ``disabled``: see test_chain.py."""
     environment = {name: os.environ[name] for name in os.environ if "RAY_AUTH" not in name}
     done = subprocess.run(
         [sys.executable, "-c", LOCAL],
-        env=environment | {"RAY_AUTH_MODE": mode, "HOME": str(tmp_path)},
+        env=environment | {"RAY_AUTH_MODE": "token", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=200,
     )
     assert done.stdout == "works 42\n", done.stderr
-    assert (tmp_path / ".ray/auth_token").exists() == (mode == "token")
+    assert (tmp_path / ".ray/auth_token").exists()
 
 
 def test_no_cluster_there(routine_video: Callable[..., Path], tmp_path: Path) -> None:

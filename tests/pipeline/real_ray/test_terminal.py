@@ -12,7 +12,6 @@ import re
 import select
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable
@@ -22,19 +21,17 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from quick import COMMAND, MINI, SPEC
 
 from aqa.data.features import FeatureFolder
 from pipeline.demo.drawn import random_routine, write_video
 from pipeline.extraction.folder.claims import LOCK_NAME
 from pipeline.extraction.folder.origin import feature_origin
 from pipeline.extraction.stages.assembly import Finished
-from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.stamps import source_stamp
 
-COMMAND = [str(Path(sys.executable).parent / "aqa-pipeline"), "extract", "--output", "out"]
-COMMAND += ["--videos", "in", "--backbone", "swin3d_mini", "--weights", "random"]
-COMMAND += ["--protocol", "mini16x112", "--workers", "1", "--decoders", "1"]
-SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+EXTRACT = [COMMAND, "extract", "--videos", "in", "--output", "out", *MINI]
+EXTRACT += ["--workers", "1", "--decoders", "1"]
 LIMIT_S = 240
 # What would decide instead of the terminal, and of the command.
 UNSET = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
@@ -110,10 +107,10 @@ def ran(tmp_path_factory: pytest.TempPathFactory, alone: Callable[..., Finished]
     before, origin = FeatureFolder(folder / "out"), feature_origin(SPEC)
     before.write_origin(origin, {})
     before.save("old", np.ones((1, 48)), origin, {"source": source_stamp(folder / "in/old.mp4")})
-    first, ray = OnTerminal(COMMAND, folder), {}
+    first, ray = OnTerminal(EXTRACT, folder), {}
     first.read_until((folder / "out" / LOCK_NAME).exists)
     second = subprocess.Popen(
-        COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        EXTRACT, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
     def ended() -> bool:
@@ -122,7 +119,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, alone: Callable[..., Finished]
 
     first.read_until(ended)
     output, errors = second.communicate(timeout=LIMIT_S)
-    refused = subprocess.CompletedProcess(COMMAND, second.returncode, output, errors)
+    refused = subprocess.CompletedProcess(EXTRACT, second.returncode, output, errors)
     features = alone(folder / "in/good.mp4").features.tobytes()
     return Ran(folder, first.close(), first.process.returncode, refused, ray, features)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from click.testing import Result as CliResult
 
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.data.features import FeatureOrigin
-from aqa.experiments.runs import RunResult, plan, run
+from aqa.experiments.runs import RunResult, plan
 from pipeline.cluster import session
 from pipeline.cluster.session import RayOptions
 from pipeline.training import over_ray
@@ -68,46 +67,6 @@ def test_trainings_need_no_ray(
     assert len(list((tmp_path / "run").rglob("model.pt"))) == 2
 
 
-def test_folds_and_seeds_make_a_table_and_no_scorer(
-    cli: Cli,
-    own_data: tuple[Path, Path],
-    same_weights: Callable[[Path, Path], int],
-    tmp_path: Path,
-) -> None:
-    features, labels = own_data
-    asked = (
-        "train", "--labels", labels, "--features", features, *SMALL,
-        "--folds", "2", "--seeds", "0,1", "--output", tmp_path / "run",
-    )  # fmt: skip
-    done = cli(*asked)
-    assert done.exit_code == 0, done.output
-    for words in ("std over folds", "std over seeds", "95 % bootstrap", "trains no scorer"):
-        assert words in done.output
-    assert "train: 12/12 epochs" in done.stderr  # those of the four runs together
-    assert RunFolder(Path("runs")).last_training() is None
-    with (tmp_path / "run/predictions.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    # Two folds of the eight training videos, with two seeds; no test video among them.
-    assert len(rows) == 16 and not {row["id"] for row in rows} & {"v0", "v3", "v6", "v9"}
-
-    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
-    assert len(before) == 4
-    assert cli(*asked).exit_code == 0
-    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
-
-    config = load_config("own", SMALL[1::2])
-    dataset = load_dataset(config, features=features, labels=labels)
-    for task in plan(config, dataset, tmp_path / "alone", folds=2, seeds=[0, 1]):
-        run(task)  # in this process, where the command spread them over Ray
-    assert same_weights(tmp_path / "run", tmp_path / "alone") == 4
-
-    one = cli(*asked[:-4], "--only-fold", "1", "--output", tmp_path / "one")
-    assert one.exit_code == 0, one.output
-    assert len(list((tmp_path / "one").rglob("model.pt"))) == 1
-    none = cli(*asked, "--only-fold", "7")
-    assert none.exit_code == 2 and "the folds are 0, 1" in none.stderr
-
-
 def test_after_own_extraction_labels_are_enough(cli: Cli, own_data: tuple[Path, Path]) -> None:
     features, labels = own_data
     # A data root for other commands does not stand in the way.
@@ -128,7 +87,8 @@ def test_without_a_test_split_it_trains_all_the_same(
     plain.write_text(
         labels.read_text().replace(",test", "").replace(",train", "").replace(",split", "")
     )
-    done = cli("train", "--labels", plain, "--features", features, *SMALL, "--seeds", "0,1")
+    done = cli("train", "--labels", plain, "--features", features, *SMALL, "--seeds", "0,1",
+               "--ray-address", "none")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "everything is training data" in done.output
     assert load_checkpoint(RunFolder(Path("runs")).last_training().checkpoint).info.seed == 0

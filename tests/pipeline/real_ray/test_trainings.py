@@ -1,21 +1,22 @@
-"""Trainings on real Ray: the weights of one process, also after a process was killed."""
+"""Trainings over a Ray of this machine: the weights of one process, also after kill -9."""
 
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import psutil
 import pytest
 from click.testing import Result as CliResult
+from quick import COMMAND
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
     ScalarEvent,
@@ -26,14 +27,12 @@ from aqa.experiments.runs import Run, plan, run
 from pipeline.cluster.session import RayOptions
 from pipeline.training.over_ray import run_all
 from pipeline.workspace.console import Console
+from pipeline.workspace.run_folder import RunFolder
 
+T = TypeVar("T")
 SameWeights = Callable[[Path, Path], int]
-COMMAND = Path(sys.executable).parent / "aqa-pipeline"
-EPOCHS = 80
-SETTINGS = (
-    f"training.epochs={EPOCHS}", "model.members=2", "model.hidden=8",
-    "model.weight_hidden=4", "model.contexts=[3]",
-)  # fmt: skip
+SMALL = ("model.members=2", "model.hidden=8", "model.weight_hidden=4", "model.contexts=[3]")
+SETTINGS = ("training.epochs=80", *SMALL)
 # Python runs it as it starts: Ray's workers then write a snapshot at the end of every epoch.
 SNAPSHOTS_ALWAYS = """
 import sys
@@ -52,13 +51,17 @@ def snapshots_always(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
 
 
+def options(settings: Sequence[str]) -> list[str]:
+    return [part for setting in settings for part in ("--set", setting)]
+
+
 def two_folds(own_data: tuple[Path, Path], output: Path) -> list[Run]:
     config = load_config("own", SETTINGS)
     dataset = load_dataset(config, features=own_data[0], labels=own_data[1])
     return plan(config, dataset, output, folds=2)
 
 
-def wait_for(found: Callable[[], object]) -> object:
+def wait_for(found: Callable[[], T]) -> T:
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         if result := found():
@@ -82,6 +85,34 @@ def went_on(folder: Path) -> bool:
     return max(losses[0].step for losses in logs(folder)) > 1
 
 
+def suspended_in_mid_training(root: int, folder: Path) -> list[psutil.Process]:
+    """Ray's processes below ``root`` that train, stopped as soon as one of the trainings below
+    ``folder`` has a snapshot, and none can come to its end any more."""
+
+    def found() -> list[psutil.Process]:
+        if not any(folder.rglob("training.pt")):
+            return []
+        training = below(root, "ray::_train")
+        for process in training:
+            process.suspend()
+        if any(folder.rglob("training.pt")):
+            return training
+        for process in training:  # it has ended meanwhile
+            process.resume()
+        return []
+
+    return wait_for(found)
+
+
+def below(root: int, words: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(root).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # some end while they are looked at
+            if words in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 @pytest.mark.usefixtures("snapshots_always")
 @pytest.mark.parametrize(
     ("victim", "words"),
@@ -100,23 +131,18 @@ def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
 ) -> None:
     runs = two_folds(own_data, tmp_path / "ray")
 
-    def processes() -> list[psutil.Process]:
-        if not any((tmp_path / "ray").rglob("training.pt")):
-            return []
-        found = []
-        for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):  # some end while they are looked at
-                if victim in " ".join(process.cmdline()):
-                    found.append(process)
-        return found
+    def kill() -> None:
+        training = suspended_in_mid_training(os.getpid(), tmp_path / "ray")
+        # Without its driver a worker may still come to the end of its training: it dies, too.
+        for process in dict.fromkeys([*below(os.getpid(), victim), *training]):
+            process.kill()
 
-    killer = threading.Thread(target=lambda: wait_for(processes)[0].kill())
-    killer.start()
-    results = run_all(runs, RayOptions(workers=1), Console())
-    killer.join()
+    with ThreadPoolExecutor(1) as pool:
+        killing = pool.submit(kill)
+        results = run_all(runs, RayOptions(workers=1), Console())
+        killing.result()
     assert words in capsys.readouterr().err
-    # Without its driver a worker may still come to the end of its training.
-    assert went_on(tmp_path / "ray") or victim == "pipeline.cluster.driver"
+    assert went_on(tmp_path / "ray")
     assert results == [run(task) for task in runs]  # finished: read back from the folder
     alone = [run(task) for task in two_folds(own_data, tmp_path / "alone")]
     assert [result.evaluation for result in results] == [result.evaluation for result in alone]
@@ -128,19 +154,19 @@ def test_a_run_whose_process_dies_goes_on_to_the_same_weights(
 def test_a_killed_command_goes_on_to_the_same_weights(
     own_data: tuple[Path, Path], same_weights: SameWeights, tmp_path: Path
 ) -> None:
-    settings = [part for setting in SETTINGS for part in ("--set", setting)]
     command = [
-        str(COMMAND), "train", "--labels", str(own_data[1]), "--features", str(own_data[0]),
-        *settings, "--folds", "2", "--output", "killed",
+        COMMAND, "train", "--labels", str(own_data[1]), "--features", str(own_data[0]),
+        *options(SETTINGS), "--folds", "2", "--output", "killed",
     ]  # fmt: skip
     started = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: any((tmp_path / "killed").rglob("training.pt")))
+    suspended_in_mid_training(started.pid, tmp_path / "killed")
     workers = psutil.Process(started.pid).children(recursive=True)
     os.kill(started.pid, signal.SIGKILL)
     for worker in workers:
-        worker.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
     started.wait()
     psutil.wait_procs(workers, timeout=WAIT_S)
     assert not (tmp_path / "killed/results.json").exists()
@@ -155,12 +181,42 @@ def test_a_killed_command_goes_on_to_the_same_weights(
     assert same_weights(tmp_path / "killed", tmp_path / "alone") == 2
 
 
-def test_a_run_that_fails_is_one_line(
-    cli: Callable[..., CliResult], own_data: tuple[Path, Path]
+def test_folds_and_seeds_make_a_table_and_no_scorer(
+    cli: Callable[..., CliResult],
+    own_data: tuple[Path, Path],
+    same_weights: SameWeights,
+    tmp_path: Path,
 ) -> None:
     features, labels = own_data
-    np.save(features / "v1.npy", np.full((5, 8), np.nan, dtype=np.float32))
-    done = cli("train", "--labels", labels, "--features", features, "--folds", "2")
-    assert done.exit_code == 2, done.output
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: held out") and "v1.npy: NaN or infinity in 5" in last
+    settings = ("training.epochs=3", *SMALL)
+    asked = (
+        "train", "--labels", labels, "--features", features, *options(settings),
+        "--folds", "2", "--seeds", "0,1", "--output", tmp_path / "run",
+    )  # fmt: skip
+    done = cli(*asked)
+    assert done.exit_code == 0, done.output
+    for words in ("std over folds", "std over seeds", "95 % bootstrap", "trains no scorer"):
+        assert words in done.output
+    assert "train: 12/12 epochs" in done.stderr  # those of the four runs together
+    assert RunFolder(Path("runs")).last_training() is None
+    with (tmp_path / "run/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    # Two folds of the eight training videos, with two seeds; no test video among them.
+    assert len(rows) == 16 and not {row["id"] for row in rows} & {"v0", "v3", "v6", "v9"}
+
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
+    assert len(before) == 4
+    assert cli(*asked).exit_code == 0
+    assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("model.pt")}
+
+    config = load_config("own", settings)
+    dataset = load_dataset(config, features=features, labels=labels)
+    for task in plan(config, dataset, tmp_path / "alone", folds=2, seeds=[0, 1]):
+        run(task)  # in this process, where the command spread them over Ray
+    assert same_weights(tmp_path / "run", tmp_path / "alone") == 4
+
+    one = cli(*asked[:-4], "--only-fold", "1", "--output", tmp_path / "one")
+    assert one.exit_code == 0, one.output
+    assert len(list((tmp_path / "one").rglob("model.pt"))) == 1
+    none = cli(*asked, "--only-fold", "7")
+    assert none.exit_code == 2 and "the folds are 0, 1" in none.stderr

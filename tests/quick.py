@@ -1,0 +1,17 @@
+"""The command as a process, and what extracts quickly: what many tests need, each said once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pipeline.extraction import ExtractionSpec
+
+COMMAND = str(Path(sys.executable).parent / "aqa-pipeline")
+SPEC = ExtractionSpec("swin3d_mini", "random", "mini16x112", "cpu")
+# The same as options.
+MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini16x112")
+# Quicker yet: where the features do not matter.
+TINY_NAME = "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,window_size=4-7-7)"
+TINY = ("--backbone", TINY_NAME, *MINI[2:])
+TINY_SPEC = ExtractionSpec(TINY_NAME, "random", "mini16x112", "cpu")
