@@ -38,7 +38,7 @@ def test_the_same_routine_is_the_same_file(tmp_path: Path) -> None:
 
 
 def test_small_demo_twice(
-    cli: Callable[..., CliResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cli: Callable[..., CliResult], no_ray: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "TRAINING", 8)
     monkeypatch.setattr(demo, "HELD_OUT", 4)

@@ -23,6 +23,7 @@ backbone:
 RG_HEADER = "Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length\n"
 FEWEST_STEPS = ("--set", "training.epochs=1", "--calibration-folds", "0")
 Cli = Callable[..., CliResult]
+pytestmark = pytest.mark.usefixtures("no_ray")
 
 
 def rg_or_fisv(root: Path, dataset: str, routine_video: Callable[..., Path]) -> Path:

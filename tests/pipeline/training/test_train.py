@@ -15,10 +15,10 @@ from click.testing import Result as CliResult
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.data.features import FeatureOrigin
 from aqa.experiments.runs import RunResult, plan
+from pipeline import training
 from pipeline.cluster import session
 from pipeline.cluster.session import RayOptions
 from pipeline.training import over_ray
-from pipeline.training import train as training
 from pipeline.workspace.console import Console
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
