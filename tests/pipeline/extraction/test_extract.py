@@ -24,14 +24,15 @@ MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini1
 # Quick: where the features do not matter.
 TINY = ("--backbone", "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,"
         "window_size=4-7-7)", *MINI[2:])  # fmt: skip
+CAFE = os.fsdecode(b"caf\xe9")  # not UTF-8
 Cli = Callable[..., CliResult]
 
 
 @pytest.fixture
 def footage(tmp_path: Path, routine_video: Callable[..., Path]) -> Path:
-    """Two good videos, one of them in a subfolder, and one of each kind that cannot be done."""
+    """Two good videos, one of them under an odd name, and one of each kind that cannot be done."""
     routine_video("in/a.mp4", elements=10, seed=1)
-    routine_video("in/deep/b.mp4", elements=3, seed=2)
+    routine_video(f"in/deep/{CAFE}.mp4", elements=3, seed=2)
     routine_video("in/whole.mp4", elements=6, seed=3)
     (tmp_path / "in/text.mp4").write_text("these are words")
     data = (tmp_path / "in/whole.mp4").read_bytes()
@@ -64,7 +65,7 @@ def test_good_ones_are_done_bad_ones_named(
     assert re.search(r"13 clips in .* clips/s once started; .* the limit.* busy\)", done.stdout)
 
     folder = FeatureFolder("features/videos")
-    assert folder.ids() == ["a", "deep/b"]
+    assert folder.ids() == ["a", f"deep/{CAFE}"]
     record = folder.record("a")
     assert record["frame_count"] == 160 and record["fps"] == pytest.approx(25)
     assert record["clip_start_s"] == pytest.approx([0.64 * clip for clip in range(10)])
@@ -198,7 +199,7 @@ def test_no_name_ends_the_others(
     ray_address: tuple[str, ...],
 ) -> None:
     """Names that are not UTF-8, that hold line ends, and that leave no room for an ending."""
-    good = ["good", os.fsdecode(b"caf\xe9"), "line\u2028end", "long" * 55]
+    good = ["good", CAFE, "line\u2028end", "long" * 55]
     for number, name in enumerate(good):
         routine_video(f"in/{name}.mp4", seed=number)
     longer = "longer"[:5] * 50 + "r"  # with .mp4 as long as a name may be; .json does not fit
