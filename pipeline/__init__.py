@@ -1,3 +1,3 @@
-"""Everything that runs: command line, Ray Data graph, feature cache, run folder, reports."""
+"""Everything that runs: command line, extraction, training, scoring, reports."""
 
 __version__ = "0.1.0"

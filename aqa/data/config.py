@@ -23,7 +23,7 @@ class DatasetConfig(Section):
     all_scores: tuple[str, ...] = Field(
         (),
         description="scores that are learned together (model.kind clips)",
-        validation_alias=AliasChoices("all_scores", "jointly"),  # as it was called until 0.1
+        validation_alias=AliasChoices("all_scores", "jointly"),  # as older configs have it
     )
     apparatus: str | None = Field(None, description="of a data set whose parts are trained apart")
     features: Path | None = Field(

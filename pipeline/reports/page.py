@@ -12,6 +12,7 @@ from pipeline import __version__
 from pipeline.errors import Failure
 from pipeline.reports.plots import routine_figure, to_svg
 from pipeline.scoring import Result, moment, moments
+from pipeline.workspace import shown
 
 
 def write_report(path: Path, results: Sequence[Result], failures: Sequence[Failure]) -> None:
@@ -22,7 +23,7 @@ def write_report(path: Path, results: Sequence[Result], failures: Sequence[Failu
     routines = [
         {
             "result": result,
-            "name": Path(result.video).name,
+            "name": shown(Path(result.video).name),
             "plot": to_svg(routine_figure(result)),
             "won": moments(result, best=True),
             "lost": moments(result, best=False),
@@ -33,4 +34,4 @@ def write_report(path: Path, results: Sequence[Result], failures: Sequence[Failu
     page = environment.get_template("report.html").render(
         routines=routines, failures=failures, version=__version__
     )
-    write_atomically(path, lambda file: file.write(page.encode()))
+    write_atomically(path, lambda file: file.write(shown(page).encode()))

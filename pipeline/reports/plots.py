@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.scoring import Result
-from pipeline.workspace import clock
+from pipeline.workspace import clock, shown
 
 # A part shorter than this has marks closer than a second.
 SHORT_S = 20.0
@@ -52,7 +52,9 @@ def routine_figure(result: Result) -> Figure:
     top.set_ylabel(
         "clip score" if result.score_name == "score" else f"clip score ({result.score_name})"
     )
-    top.set_title(f"{Path(result.video).name}: darker clips weigh more", loc="left", fontsize=10)
+    top.set_title(
+        f"{shown(Path(result.video).name)}: darker clips weigh more", loc="left", fontsize=10
+    )
     colours = [GAIN if gain >= 0 else LOSS for gain in gains]
     bottom.bar(
         edges[:-1], gains, widths, align="edge", color=colours, edgecolor="white", linewidth=0.4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -68,7 +69,7 @@ class KeptFeatures:
         path = item.path
         folder = FeatureFolder(self._cache / _fingerprint(self.origin, part))
         # Two files of one name are two videos: the cache knows each by where it lies.
-        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+        place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
         video = replace(item, id=f"{path.resolve().stem}-{place}")
         reason = folder.reason_to_redo(
             video.id,

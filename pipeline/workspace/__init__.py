@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-from pipeline.workspace.console import Console, Ticker, clock, counted, two_digits
+from pipeline.workspace.console import Console, Ticker, clock, counted, shown, two_digits
 from pipeline.workspace.run_folder import (
     LastExtraction,
     LastTraining,
@@ -41,5 +41,6 @@ __all__ = [
     "load_settings",
     "now",
     "require_writable",
+    "shown",
     "two_digits",
 ]

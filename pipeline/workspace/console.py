@@ -212,6 +212,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def shown(text: str) -> str:
+    """A name for people and pages: what in it is not UTF-8 as an escape, ``caf\\udce9.mp4``."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def two_digits(number: float) -> str:
     """A rate for people: ``0.086``, ``4.7``, ``17``, ``473``; never with an exponent."""
     return f"{number:.2g}" if number < 99.5 else f"{number:.0f}"

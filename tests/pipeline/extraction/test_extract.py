@@ -20,6 +20,7 @@ from pipeline.extraction.stages.assembly import Finished
 from pipeline.footage.stamps import source_stamp
 from pipeline.footage.videos import Video
 
+CAFE = os.fsdecode(b"caf\xe9")  # not UTF-8
 Cli = Callable[..., CliResult]
 
 
@@ -133,7 +134,7 @@ def test_no_name_ends_the_others(
     ray_address: tuple[str, ...],
 ) -> None:
     """Names that are not UTF-8, that hold line ends, and that leave no room for an ending."""
-    good = ["good", os.fsdecode(b"caf\xe9"), "line\u2028end", "long" * 55]
+    good = ["good", CAFE, "line\u2028end", "long" * 55]
     for number, name in enumerate(good):
         routine_video(f"in/{name}.mp4", seed=number)
     longer = "longer"[:5] * 50 + "r"  # with .mp4 as long as a name may be; .json does not fit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,14 +18,15 @@ from aqa.storage.places import RemotePath
 from pipeline.extraction.stages.assembly import Finished
 from pipeline.footage.stamps import content_digest, source_stamp
 
+CAFE = os.fsdecode(b"caf\xe9")  # not UTF-8
 Cli = Callable[..., CliResult]
 
 
 @pytest.fixture
 def footage(tmp_path: Path, routine_video: Callable[..., Path]) -> Path:
-    """Two good videos, one of them in a subfolder, and one of each kind that cannot be done."""
+    """Two good videos, one of them under an odd name, and one of each kind that cannot be done."""
     routine_video("in/a.mp4", elements=10, seed=1)
-    routine_video("in/deep/b.mp4", elements=3, seed=2)
+    routine_video(f"in/deep/{CAFE}.mp4", elements=3, seed=2)
     routine_video("in/whole.mp4", elements=6, seed=3)
     (tmp_path / "in/text.mp4").write_text("these are words")
     data = (tmp_path / "in/whole.mp4").read_bytes()
@@ -57,7 +59,7 @@ def test_good_ones_are_done_bad_ones_named(
     assert re.search(r"13 clips in .* clips/s once started; .* the limit.* busy\)", done.stdout)
 
     folder = FeatureFolder("features/videos")
-    assert folder.ids() == ["a", "deep/b"]
+    assert folder.ids() == ["a", f"deep/{CAFE}"]
     record = folder.record("a")
     assert record["frame_count"] == 160 and record["fps"] == pytest.approx(25)
     assert record["clip_start_s"] == pytest.approx([0.64 * clip for clip in range(10)])

@@ -100,6 +100,20 @@ def test_frames_at_another_rate(cli: Cli, checkpoint: Path, frames: Path) -> Non
     assert spans == [pytest.approx([0.16]), pytest.approx([0.04, 0.68, 1.32])]
 
 
+def test_a_name_that_is_not_utf_8(
+    cli: Cli, checkpoint: Path, routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    routine_video("a.mp4").rename(odd)
+    done = cli("score", odd, "--checkpoint", checkpoint, "--json", "--report", "page.html")
+    assert done.exit_code == 0, done.output
+    (result,) = results_of(done)
+    assert result["video"] == str(odd)
+    assert "caf\\udce9.mp4" in Path("page.html").read_text()
+    again = cli("score", odd, "--checkpoint", checkpoint)
+    assert again.exit_code == 0 and "\ncaf\\udce9.mp4: " in again.stdout
+
+
 def test_features_have_no_part(cli: Cli, checkpoint: Path, features: Path) -> None:
     done = cli("score", features / "one.npy", "--checkpoint", checkpoint, "--start", "1")
     assert done.exit_code == 2 and "feature files have none" in done.stderr
