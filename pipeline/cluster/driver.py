@@ -51,7 +51,11 @@ def driven(job: Callable[..., Iterator[T]], *arguments: object, limit_s: float) 
         with there:
             process = subprocess.Popen(
                 # -P: nothing in the working directory can be taken for a module.
-                [sys.executable, "-P", "-m", "pipeline.cluster.driver", str(there.fileno())],
+                # The face of its package imports it, too, on which -m would remark.
+                [
+                    *(sys.executable, "-P", "-W", "ignore::RuntimeWarning:runpy"),
+                    *("-m", "pipeline.cluster.driver", str(there.fileno())),
+                ],
                 pass_fds=[there.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=notices,
