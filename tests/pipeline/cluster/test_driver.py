@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -51,6 +52,11 @@ def test_our_own_errors_are_raised_again_others_with_their_traceback(tmp_path: P
     assert next(given) == 2.0
     with pytest.raises(UnforeseenError, match=r"(?s)Traceback .*ValueError: math domain error"):
         next(given)
+
+
+def test_what_starts_ray_outside_of_real_ray_fails() -> None:
+    with pytest.raises(UnforeseenError, match="this test starts Ray: let it use no_ray"):
+        list(driven(map, import_module, ["ray"], limit_s=LIMIT_S))
 
 
 ENDED = "the process that drives Ray ended with status 7"
