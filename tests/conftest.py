@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +20,14 @@ from aqa.storage.places import RemotePath
 ROOT = Path(__file__).resolve().parent.parent
 S3_LOGIN = "anybody:top/secret"
 _BUCKETS = itertools.count(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> None:
+    """Threads cost more than they give on tensors this small; on a busy machine they wait long."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +56,32 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CliRes
     return run
 
 
-@pytest.fixture
-def routine_video(tmp_path: Path) -> Callable[..., Path]:
-    """``routine_video("a.mp4", elements=3)`` writes a real H.264 file of a drawn routine."""
+@pytest.fixture(scope="session")
+def routines(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int, int], Path]:
+    """``routines(elements, seed)``: a drawn routine as an H.264 file, encoded once; not to be
+    changed."""
     from pipeline.demo.drawn import random_routine, write_video
 
+    folder = tmp_path_factory.mktemp("routines")
+
+    def encoded(elements: int, seed: int) -> Path:
+        path = folder / f"{elements}-{seed}.mp4"
+        if not path.exists():
+            rng = np.random.default_rng(seed)
+            write_video(path, random_routine(rng, elements), rng)
+        return path
+
+    return encoded
+
+
+@pytest.fixture
+def routine_video(routines: Callable[[int, int], Path], tmp_path: Path) -> Callable[..., Path]:
+    """``routine_video("a.mp4", elements=3)`` gives a real H.264 file of a drawn routine."""
+
     def make(name: str, elements: int = 3, seed: int = 0) -> Path:
-        rng = np.random.default_rng(seed)
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_video(path, random_routine(rng, elements), rng)
-        return path
+        return Path(shutil.copyfile(routines(elements, seed), path))
 
     return make
 

@@ -16,11 +16,6 @@ from aqa.data.features import FeatureFolder, FeatureOrigin
 CHANNELS = 12
 
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    torch.set_num_threads(1)  # threads cost more than they give on tensors this small
-
-
 @pytest.fixture
 def origin() -> FeatureOrigin:
     return FeatureOrigin("swin3d_mini", "random", "0" * 64, "mini16x112")

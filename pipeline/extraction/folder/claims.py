@@ -24,6 +24,7 @@ OBJECT_NAME = ".extracting.json"
 RENEW_S = 20.0
 HONOURED_S = 90.0
 CONFIRM_S = 1.0
+RENEWAL = "renewal of the claim"  # the name of a thread
 
 
 def claim(
@@ -85,11 +86,11 @@ def _object_claim(folder: RemotePath, note: Callable[[str], object]) -> Iterator
     if holder is not None:
         raise _refusal(folder, holder)
     write_json(path, ours)
-    time.sleep(CONFIRM_S)
+    _pause()
     if (latest := _read(path)).get("token") != ours["token"]:
         raise _refusal(folder, latest)
     ended = threading.Event()
-    renewal = threading.Thread(target=_renew, args=(path, ours, ended), daemon=True)
+    renewal = threading.Thread(target=_renew, args=(path, ours, ended), name=RENEWAL, daemon=True)
     renewal.start()
     try:
         yield
@@ -99,6 +100,11 @@ def _object_claim(folder: RemotePath, note: Callable[[str], object]) -> Iterator
         with suppress(AqaError, FileNotFoundError):  # it ends by itself
             if _read(path).get("token") == ours["token"]:
                 path.unlink()
+
+
+def _pause() -> None:
+    """Until another that saw no claim either has written its own."""
+    time.sleep(CONFIRM_S)
 
 
 def _living_holder(

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aqa import AqaError
 from aqa.config import load_config, parse_config
@@ -131,8 +132,18 @@ def test_the_paper_recipe_draws_queries_and_repeats_its_scores(small_config, sma
 
 
 def test_tensorboard_gets_the_losses(small_config, small_dataset, tmp_path):
-    train(small_config(), small_dataset, log_dir=tmp_path / "log")
-    assert list((tmp_path / "log").glob("events.out.tfevents*"))
+    reports = []
+    train(small_config(), small_dataset, log_dir=tmp_path / "log", on_epoch=reports.append)
+    log = EventAccumulator(str(tmp_path / "log")).Reload()
+    wanted = {
+        f"loss/{name}": [(report.epoch, report.losses[name]) for report in reports]
+        for name in reports[0].losses
+    } | {"learning_rate": [(report.epoch, report.learning_rate) for report in reports]}
+    assert "loss/total" in wanted and len(reports) == 3
+    assert set(log.Tags()["scalars"]) == set(wanted)
+    for name, values in wanted.items():
+        logged = [(event.step, event.value) for event in log.Scalars(name)]
+        assert logged == [(epoch, pytest.approx(value)) for epoch, value in values]
 
 
 def test_every_bad_feature_file_is_named_before_training(small_config, small_dataset):

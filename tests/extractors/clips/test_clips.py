@@ -179,7 +179,9 @@ def test_auto_says_why_it_is_not_decord(make_video) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("protocol", ["mini16x112", "contiguous32(fps=15)", "uniform48x16"])
+@pytest.mark.parametrize(
+    "protocol", ["mini16x112", "contiguous32(fps=15,size=56x56)", "uniform48x16(size=56x56)"]
+)
 def test_damage_in_the_middle(shared: Path, tmp_path: Path, reader: str, protocol: str) -> None:
     """What is before the damage gives exactly the clips of the whole file, read as far."""
     whole = shared / "data" / "videos" / "v_ZNVhz7ctTq0.mp4"

@@ -27,30 +27,32 @@ def scoring(tmp_path: Path) -> list[str]:
 
 
 def cpu_s(folder: Path, *arguments: str) -> float:
-    """CPU seconds of a new Python with these arguments, the better of two."""
+    """CPU seconds of a new Python with these arguments."""
 
     def spent() -> float:
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         return usage.ru_utime + usage.ru_stime
 
-    seconds = []
-    for _ in range(2):
-        before = spent()
-        command = [sys.executable, *arguments]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        seconds.append(spent() - before)
-    return min(seconds)
+    before = spent()
+    subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True)
+    return spent() - before
+
+
+# Each has a second chance: what else runs on the machine takes of its caches.
 
 
 def test_help_takes_less_than_half_a_cpu_second(tmp_path: Path) -> None:
-    assert cpu_s(tmp_path, "-c", MAIN, "--help") < 0.5
+    assert any(cpu_s(tmp_path, "-c", MAIN, "--help") < 0.5 for _ in range(2))
 
 
 def test_a_feature_file_is_scored_in_less_than_twice_the_time_of_importing_torch(
     tmp_path: Path, scoring: list[str]
 ) -> None:
-    torch_s = cpu_s(tmp_path, "-c", "import torch")
-    assert cpu_s(tmp_path, "-c", MAIN, *scoring) < 2 * torch_s
+    def cheap() -> bool:
+        torch_s = cpu_s(tmp_path, "-c", "import torch")
+        return cpu_s(tmp_path, "-c", MAIN, *scoring) < 2 * torch_s
+
+    assert cheap() or cheap()
 
 
 def test_a_feature_file_is_scored_without_what_only_videos_need(

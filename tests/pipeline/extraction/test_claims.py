@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,15 +31,17 @@ with claim(sys.argv[1], print):
     print("held", flush=True)
     sys.stdin.read()
 """
-# Each claims the folder again and again; two at once would both want to create "busy".
+# Begins when it is told to, and tries until it has had the folder so many times; two that have it
+# at once would both want to create "busy".
 COMPETE = """
-import os, sys, time
+import os, sys
 from pathlib import Path
 from pipeline.extraction.folder.claims import claim
 from pipeline.errors import UsageError
 folder, had = Path(sys.argv[1]), 0
-end = time.monotonic() + 1.5
-while time.monotonic() < end:
+print("ready", flush=True)
+sys.stdin.readline()
+while had < int(sys.argv[2]):
     try:
         with claim(folder, print):
             os.close(os.open(folder / "busy", os.O_CREAT | os.O_EXCL))
@@ -46,7 +49,6 @@ while time.monotonic() < end:
             had += 1
     except UsageError:
         pass
-print(had)
 """
 
 
@@ -121,11 +123,19 @@ def test_a_killed_holder_keeps_nobody_out(place: Place) -> None:
 
 
 def test_many_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", COMPETE, str(tmp_path)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    had = [int(process.communicate(timeout=60)[0]) for process in processes]
-    assert all(process.returncode == 0 for process in processes)
-    assert sum(had) > 10
+    command = [sys.executable, "-c", COMPETE, str(tmp_path), "500"]
+    processes = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in processes:
+        process.communicate(timeout=120)
+        assert process.returncode == 0
     assert os.listdir(tmp_path) == []
 
 
@@ -169,7 +179,7 @@ def test_two_that_start_together(
     elsewhere: Callable[[], RemotePath], bucket: RemotePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who wrote last goes on; the other sees that, and leaves the claim alone."""
-    monkeypatch.setattr(time, "sleep", lambda seconds: elsewhere())
+    monkeypatch.setattr(claims, "_pause", elsewhere)
     with pytest.raises(UsageError, match="pid 7 on far"):
         claim(bucket, no_note).__enter__()
     assert (bucket / claims.OBJECT_NAME).exists()
@@ -181,13 +191,17 @@ def test_a_claim_is_renewed_and_one_that_was_taken_over_is_not(
     monkeypatch.setattr(claims, "RENEW_S", 0.1)
     path = bucket / claims.OBJECT_NAME
     with claim(bucket, no_note):
+        (renewal,) = [thread for thread in threading.enumerate() if thread.name == claims.RENEWAL]
         ours = read_json(path)
         write_json(path, ours | {"since": "before"})
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while read_json(path) != ours:
             assert time.monotonic() < deadline
-            time.sleep(0.05)
-        theirs = elsewhere()
-        time.sleep(0.5)
-        assert read_json(theirs)["token"] == "theirs"
-    assert read_json(theirs)["token"] == "theirs"
+            time.sleep(0.02)
+        # Ends when it sees another's claim; again, should it have looked just before that came.
+        while renewal.is_alive():
+            assert time.monotonic() < deadline
+            elsewhere()
+            renewal.join(1)
+        assert read_json(path)["token"] == "theirs"
+    assert read_json(path)["token"] == "theirs"

@@ -71,11 +71,20 @@ def videos(routine_video: Callable[..., Path], tmp_path: Path) -> list[Video]:
     return [*found[:1], Video("text", tmp_path / "text.mp4"), *found[1:]]
 
 
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """As where a user's own torch has them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize(("workers", "decoders"), [(1, 1), (3, 1), (2, 4)])
 def test_the_bits_of_one_thread(
     videos: list[Video], alone: Alone, workers: int, decoders: int
 ) -> None:
-    torch_threads = torch.get_num_threads()
     found = done(videos, InProcess(workers, decoders))
     assert found.keys() == {"a", "b", "c", "text"}
     for video in videos:
@@ -84,7 +93,7 @@ def test_the_bits_of_one_thread(
         if not expected.error:
             assert found[video.id].features.tobytes() == expected.features.tobytes()
             assert found[video.id].record == expected.record
-    assert torch.get_num_threads() == torch_threads
+    assert torch.get_num_threads() == 2
 
 
 def test_a_reading_process_that_is_killed_is_replaced(

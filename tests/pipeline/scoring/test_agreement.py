@@ -27,12 +27,12 @@ SMALL_PAPER = [
 TEST_VIDEOS = 12
 
 
-@pytest.fixture
-def fisv(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def fisv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root in the layout of Fis-V: 20 training and 12 test videos of 8 channels, whose two
-    scores have nothing to do with each other."""
+    scores have nothing to do with each other; ``trained`` keeps its checkpoints there."""
     rng = np.random.default_rng(0)
-    root = tmp_path / "data"
+    root = tmp_path_factory.mktemp("fisv")
     folder = root / "swintx_avg_fps25_clip32"
     folder.mkdir(parents=True)
     lines = []
@@ -48,10 +48,13 @@ def fisv(tmp_path: Path) -> Path:
     return root
 
 
-def trained(root: Path, name: str, overrides: list[str], seed: int = 0) -> Path:
-    config = load_config(name, overrides)
-    model = train(config, load_dataset(config, root), seed=seed)
-    return save_checkpoint(model, root / f"{name}-{config.training.recipe}-{seed}.pt")
+def trained(root: Path, overrides: list[str], seed: int = 0) -> Path:
+    """A checkpoint of fisv-pcs, trained by the first test of this file that asks for it."""
+    config = load_config("fisv-pcs", overrides)
+    path = root / f"{config.model.kind}-{config.training.recipe}-{seed}.pt"
+    if not path.exists():
+        save_checkpoint(train(config, load_dataset(config, root), seed=seed), path)
+    return path
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -62,7 +65,7 @@ def table(path: Path) -> list[dict[str, str]]:
 def test_several_checkpoints_have_their_own_figures_beside_the_ensemble_s(
     cli: Cli, fisv: Path, tmp_path: Path
 ) -> None:
-    checkpoints = [trained(fisv, "fisv-pcs", SMALL, seed) for seed in (0, 1)]
+    checkpoints = [trained(fisv, SMALL, seed) for seed in (0, 1)]
     of = ("evaluate", "--config", "fisv-pcs", "--data-root", fisv)
     single = [json.loads(cli(*of, "--checkpoint", one, "--json").stdout) for one in checkpoints]
     both = (*of, "--checkpoint", checkpoints[0], "--checkpoint", checkpoints[1])
@@ -112,7 +115,7 @@ def test_names_of_checkpoints_fit_a_column(paths: list[str], names: list[str] | 
 
 
 def test_one_checkpoint_is_no_ensemble(cli: Cli, fisv: Path, tmp_path: Path) -> None:
-    checkpoint = trained(fisv, "fisv-pcs", SMALL)
+    checkpoint = trained(fisv, SMALL)
     of = ("evaluate", "--config", "fisv-pcs", "--data-root", fisv, "--checkpoint", checkpoint)
     done = cli(*of, "--output", tmp_path / "out")
     assert done.exit_code == 0 and "ensemble" not in done.stdout
@@ -124,7 +127,7 @@ def test_one_checkpoint_is_no_ensemble(cli: Cli, fisv: Path, tmp_path: Path) -> 
 
 
 def test_a_joint_model_gives_the_score_of_the_labels(cli: Cli, fisv: Path) -> None:
-    checkpoint = trained(fisv, "fisv-pcs", SMALL)
+    checkpoint = trained(fisv, SMALL)
     of = ("evaluate", "--data-root", fisv, "--checkpoint", checkpoint)
     as_tes = cli(*of, "--config", "fisv-tes")
     assert as_tes.exit_code == 0
@@ -143,7 +146,7 @@ def test_a_joint_model_gives_the_score_of_the_labels(cli: Cli, fisv: Path) -> No
 def test_labels_of_a_score_that_was_not_learned_are_refused(
     cli: Cli, fisv: Path, overrides: list[str]
 ) -> None:
-    checkpoint = trained(fisv, "fisv-pcs", overrides)
+    checkpoint = trained(fisv, overrides)
     of = ("evaluate", "--data-root", fisv, "--checkpoint", checkpoint)
     done = cli(*of, "--config", "fisv-tes")
     assert done.exit_code == 2 and done.stdout.count("Spearman") == 0
@@ -170,7 +173,7 @@ def test_a_model_whose_score_has_no_name_is_evaluated_with_a_warning(
 def test_what_the_paper_recipe_chose_is_marked_wherever_it_is_shown(
     cli: Cli, fisv: Path, tmp_path: Path
 ) -> None:
-    checkpoint = trained(fisv, "fisv-pcs", SMALL_PAPER)
+    checkpoint = trained(fisv, SMALL_PAPER)
     mark = "chosen on the evaluation split"
     done = cli(
         "evaluate", "--config", "fisv-pcs", "--data-root", fisv, "--checkpoint", checkpoint,
