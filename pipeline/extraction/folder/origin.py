@@ -7,7 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from aqa.data import FeatureFolder, FeatureOrigin
-from extractors import build_backbone
 from extractors.backbones import canonical_name, require_known
 from pipeline.errors import UsageError
 from pipeline.extraction.stages import ExtractionSpec
@@ -23,6 +22,8 @@ def library_versions() -> dict[str, str]:
 
 def feature_origin(spec: ExtractionSpec) -> FeatureOrigin:
     """What binds features to a checkpoint, read off the backbone itself."""
+    from extractors import build_backbone  # it needs torch
+
     identity = build_backbone(spec.architecture, spec.weights).identity
     return FeatureOrigin(
         backbone=identity.backbone,

@@ -284,7 +284,7 @@ def test_a_command_that_is_killed_or_interrupted_goes_on(
     interrupted = Command(tmp_path, f"interrupted {os.getpid()}")
     interrupted.wait_for(2)
     status, said = interrupted.end(signal.SIGINT, 20)
-    assert status == 130 and "error: interrupted; what was finished is kept" in said
+    assert status == 130 and "error: interrupted; what is finished is kept" in said
     assert "Traceback" not in said
     same_as_before()
     assert 2 <= len(stored) < 3
