@@ -60,4 +60,11 @@ class Register(Generic[T]):
         if not self._looked_outside:
             self._looked_outside = True
             for entry in entry_points(group=ENTRY_POINTS):
-                entry.load()
+                try:
+                    entry.load()
+                except Exception as error:  # whatever somebody else's code raises
+                    raise AqaError(
+                        f"{entry.value}, which an installed package names as an extension of "
+                        f"aqa-pipeline, cannot be loaded ({type(error).__name__}: {error}): mend "
+                        "or remove that package"
+                    ) from error

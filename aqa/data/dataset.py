@@ -173,7 +173,10 @@ def _check(
     problems = [
         f"{len(items)} {'video' if len(items) == 1 else 'videos'} {what}: {listing(items)}"
         for what, items in (
-            (f"without a feature file in {folder.folder}", list(dict.fromkeys(missing))),
+            (
+                f"without a feature file in {folder.folder} (extract it, or take its label out)",
+                list(dict.fromkeys(missing)),
+            ),
             ("that two would match: rename them, or write the ids", doubtful),
             ("without a score", unlabelled),
             ("given twice", twice),

@@ -82,7 +82,9 @@ def read_features(path: str | Place, channels: int | None = None) -> np.ndarray:
         raise AqaError(f"{path}: no such feature file") from None
     except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
         reason = str(error).splitlines()[0]
-        raise AqaError(f"{path} is no readable feature file (npy): {reason}") from error
+        raise AqaError(
+            f"{path} is no readable feature file (npy): {reason}; extract it again"
+        ) from error
     problem = _array_problem(stored, channels)
     if problem:
         raise AqaError(f"{path}: {problem}")

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 def extract(
     dataset: Annotated[
-        str | None, typer.Option(help="A published data set's raw footage: logo, fisv or rg.")
+        str | None,
+        typer.Option(help="A data set's raw footage: logo, fisv, rg, or one that is registered."),
     ] = None,
     data_root: DataRoot = None,
     videos: Annotated[

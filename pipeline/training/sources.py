@@ -58,10 +58,10 @@ def choose_data(
         chosen = load_config(name, overrides)
     else:
         chosen = load_config(config, overrides)
-    if last is not None and features is None and data_root is None:
+    if last is not None and features is None and (data_root is None or config is None):
         own = last.dataset is None and not chosen.dataset.known.below_root
         if own or last.dataset == chosen.dataset.kind:
             features = as_place(last.features)
-            data_root = Path(last.data_root) if last.data_root else None
+            data_root = data_root or (Path(last.data_root) if last.data_root else None)
             console.note(f"features: {features}, extracted last ({last.finished})")
     return TrainingData(chosen, data_root, features, labels)

@@ -147,3 +147,18 @@ def test_an_installed_package_adds_its_data_set(
     assert dataset.score_range == (0.0, 100.0)
     with pytest.raises(AqaError, match="there are logo, fisv, rg, csv, diving"):
         parse_config({"dataset": {"kind": "dving"}})
+
+
+def test_a_package_that_cannot_be_loaded_is_named(
+    registers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / "broken_data-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-data\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[aqa_pipeline]\nbroken = broken_data_of_nobody\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(DATASETS, "_looked_outside", False)
+    words = r"broken_data_of_nobody, which .* cannot be loaded \(ModuleNotFoundError: .*remove that"
+    with pytest.raises(AqaError, match=words):
+        DATASETS.get("dving")
+    assert DATASETS.get("fisv").name == "fisv"

@@ -74,9 +74,12 @@ def test_every_command_works_on_it(registered: None, root: Path, cli: Cli) -> No
     assert done.exit_code == 0 and "6 extracted" in done.stdout, done.output
     assert FeatureFolder("features/diving").origin().protocol == "mini16x112"
 
-    trained = cli("train", "--set", "training.epochs=2", "--set", "model.members=2")
+    # Of the data root come labels; the features are those that were extracted last all the same.
+    small = ["--set", "training.epochs=2", "--set", "model.members=2"]
+    trained = cli("train", "--data-root", root, *small)
     assert trained.exit_code == 0, trained.output
     assert "config: diving, for diving, extracted last" in trained.stdout
+    assert "diving, extracted last" in trained.stdout.split("features: ")[1]
     assert "diving, 2 epochs" in trained.stdout
 
     wanted = ["--config", "diving", "--data-root", root, "--features", "features/diving"]
