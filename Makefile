@@ -21,10 +21,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/aqa-pipeline demo
 
-# Two processes share what starts no Ray; what does has the machine for itself.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/pipeline/real_ray
-	$(BIN)/python -m pytest tests/pipeline/real_ray
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # kill -9 of each part of an extraction, at five moments each: half an hour.
 test-faults: setup

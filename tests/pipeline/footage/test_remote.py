@@ -169,6 +169,7 @@ def test_train_and_evaluate_on_features_in_a_bucket(
     (there / "v0.npy").unlink()
     lacking = cli("train", "--labels", labels, "--features", there.address, *SMALL)
     assert lacking.exit_code == 2
-    assert f"1 video without a feature file in {there}: v0" in lacking.stderr
+    words = f"1 video without a feature file in {there} (extract it, or take its label out): v0"
+    assert words in lacking.stderr
     gone = cli("train", "--labels", labels, "--features", (bucket / "gone").address, *SMALL)
     assert gone.stderr == f"error: {bucket / 'gone'}: no such file or folder\n"
