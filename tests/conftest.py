@@ -30,11 +30,6 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What waits for Ray comes first: two processes then end at about the same time."""
-    items.sort(key=lambda item: "real_ray" not in item.path.parts)
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference data: ``$AQA_SHARED``, else ``../shared``; skips without it."""
