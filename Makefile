@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DATA ?= ../shared/data/fisv
 FOLDS ?= $(DATA)/folds.csv
 
-.PHONY: setup demo test test-faults lint table train-shipped bench clean
+.PHONY: setup demo test test-faults test-gpu lint table train-shipped bench clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ test: setup
 # kill -9 of each part of an extraction, at five moments each: half an hour.
 test-faults: setup
 	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/real_ray/test_faults.py --timeout 600
+
+# What needs a GPU that torch can use: minutes.
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu
 
 lint: setup
 	$(BIN)/ruff check .

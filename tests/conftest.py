@@ -22,6 +22,20 @@ S3_LOGIN = "anybody:top/secret"
 _BUCKETS = itertools.count(1)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a GPU that torch can use")
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> str:
+    """A test that takes it runs on the CPU and, where there is one, on the GPU."""
+    return request.param
+
+
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Threads cost more than they give on tensors this small; on a busy machine they wait long."""

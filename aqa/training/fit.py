@@ -24,7 +24,7 @@ def train_fit(
     model, videos = start(config, dataset, device)
     model.prepare(videos)
     fitted = [weights @ scores for weights, scores in map(model.weigh, videos.per_video())]
-    error = float((torch.stack(fitted) - videos.targets.cpu()).square().mean())
+    error = float((torch.stack(fitted) - videos.targets).square().mean())
     done = EpochReport(1, 1, {"score": error, "total": error}, 0.0)
     report(done)
     model.info = replace(model.info, epochs=1, chosen_on="closed form", history=(done.entry(),))

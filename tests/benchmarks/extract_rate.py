@@ -1,11 +1,12 @@
 """What an extraction costs: decoding alone, the backbone alone, both through Ray, handing over.
 
     python tests/benchmarks/extract_rate.py [--videos 8] [--rounds 3] [--footage DIR]
+    python tests/benchmarks/extract_rate.py --device cuda --backbone swin3d_b --decoders 14
 
 In turns, in one run: one decoder alone, one backbone worker alone (one thread), and ``extract``
-with one of each, on two cores; its rate is that from the first batch to the last. Then the same
-graph with stages that do nothing, for batches of one clip and of eight: what handing a clip over
-costs each part in processor time, and so what one driver can feed.
+with one of each (``--decoders``: more of the one), on two cores; its rate is that from the first
+batch to the last. Then the same graph with stages that do nothing, for batches of one clip and of
+eight: what handing a clip over costs each part in processor time, and so what one driver can feed.
 """
 
 from __future__ import annotations
@@ -67,13 +68,13 @@ def backbone_alone(video: Video, spec: ExtractionSpec, clips: int) -> float:
     return done / (time.perf_counter() - began)
 
 
-def end_to_end(videos: list[Video], spec: ExtractionSpec) -> tuple[float, str]:
+def end_to_end(videos: list[Video], spec: ExtractionSpec, decoders: int) -> tuple[float, str]:
     """Clips per second between the first batch and the last, features written; the summary."""
     meter = Meter(len(videos), 0)
     stamps: list[float] = []
     with tempfile.TemporaryDirectory() as out:
         folder, origin = FeatureFolder(out), feature_origin(spec)
-        run = OnRay(RayOptions(workers=1, decoders=1))
+        run = OnRay(RayOptions(workers=1, decoders=decoders))
         watch = Watch(meter, lambda: stamps.append(time.perf_counter()), Console(quiet=True))
         for video in run(videos, spec, watch):
             folder.save(video.id, video.features, origin, video.record)
@@ -136,16 +137,28 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--footage", type=Path, default=Path("runs/footage"))
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", help="default: bf16 on a GPU")
+    parser.add_argument("--backbone", default=BACKBONE)
+    parser.add_argument("--decoders", type=int, default=1)
     options = parser.parse_args()
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # empty_stages, for the other processes
+    # empty_stages, for the other processes
+    search = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, search))
     path = write_footage(options.footage / "360p-60s.mp4", 60.0, 640, 360)
     videos = [Video(f"v{number}", path) for number in range(options.videos)]
-    spec = make_spec(architecture=BACKBONE, weights="random", protocol=PROTOCOL, device="cpu")
+    spec = make_spec(
+        architecture=options.backbone,
+        weights="random",
+        protocol=PROTOCOL,
+        device=options.device,
+        precision=options.precision,
+    )
     rates: dict[str, list[float]] = {"decode": [], "backbone": [], "both": []}
     for _ in range(options.rounds):
         rates["decode"].append(decode_alone(videos[:2], spec))
-        rates["backbone"].append(backbone_alone(videos[0], spec, 92))
-        rate, summary = end_to_end(videos, spec)
+        rates["backbone"].append(backbone_alone(videos[0], spec, max(92, 60 * spec.batch_clips)))
+        rate, summary = end_to_end(videos, spec, options.decoders)
         rates["both"].append(rate)
         print(summary, flush=True)
     decode, backbone, both = (statistics.median(rates[name]) for name in rates)

@@ -31,10 +31,10 @@ def origin() -> FeatureOrigin:
 def alone() -> Callable[..., Finished]:
     """``alone(path, spec)``: a video through the stages, one after the other, in one thread; the
     spec is by default that of a mini backbone with random weights."""
-    extractors: dict[tuple[str, str], FeatureExtractor] = {}
+    extractors: dict[str, FeatureExtractor] = {}
 
     def finished(path: Path, spec: ExtractionSpec = SPEC) -> Finished:
-        key = str(spec.architecture), spec.precision
+        key = str(spec)
         if key not in extractors:
             extractors[key] = FeatureExtractor(spec)
         assembly, threads = Assembly(), torch.get_num_threads()

@@ -34,7 +34,7 @@ class BaselineModel(ScoringModel):
         self.register_buffer("coefficients", torch.zeros(known or pooled))
 
     def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.ones(1), self._score(clips.to(self.bias.device)).reshape(1)
+        return self.bias.new_ones(1), self._score(clips.to(self.bias.device)).reshape(1)
 
     @torch.no_grad()
     def prepare(self, videos: Videos) -> Videos:

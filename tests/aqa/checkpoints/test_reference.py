@@ -23,7 +23,7 @@ def golden(shared):
 
 def compare(output, expected):
     for name in TENSORS:
-        found, wanted = getattr(output, name).numpy(), expected[name]
+        found, wanted = getattr(output, name).cpu().numpy(), expected[name]
         assert found.shape == wanted.shape
         assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max(), name
     assert float(output.attention_loss) == pytest.approx(
@@ -33,12 +33,13 @@ def compare(output, expected):
 
 @pytest.mark.parametrize("mode", ["no", "query_pe", "memory_pe", "query_memory_pe"])
 @torch.no_grad()
-def test_every_position_mode_agrees(golden, mode):
+def test_every_position_mode_agrees(golden, mode, device):
     expected = np.load(golden / f"{mode}.npz")
     model = aqa.from_reference(golden / "reference_checkpoint.pth", position_encoding=mode)
-    features = torch.from_numpy(expected["clip_features"])
+    model.to(device)
+    features = torch.from_numpy(expected["clip_features"]).to(device)
     compare(model(features), expected)
-    compare(model(features, torch.from_numpy(expected["queries"])), expected)
+    compare(model(features, torch.from_numpy(expected["queries"]).to(device)), expected)
 
 
 @torch.no_grad()
@@ -55,9 +56,9 @@ def test_drawn_queries_agree_when_given_and_repeat_when_not(golden):
     torch.testing.assert_close(first.clip_weights.sum(1), torch.ones(3))
 
 
-def test_four_published_training_steps_are_reproduced(golden):
+def test_four_published_training_steps_are_reproduced(golden, device):
     expected = np.load(golden / "train_steps.npz")
-    model = aqa.from_reference(golden / "train_start.pth").train()
+    model = aqa.from_reference(golden / "train_start.pth").to(device).train()
     for module in model.modules():  # the golden steps were taken without dropout
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -65,7 +66,7 @@ def test_four_published_training_steps_are_reproduced(golden):
             module.dropout = 0.0
     recipe = PaperTraining(learning_rate=1e-3, decay_every_steps=2, prediction_noise=0)
     optimizer = paper_optimizer(model, recipe)
-    batches = torch.from_numpy(expected["clip_features"]), torch.from_numpy(expected["labels"])
+    batches = [torch.from_numpy(expected[name]).to(device) for name in ("clip_features", "labels")]
     for step, batch in enumerate(zip(*batches, strict=True), 1):
         losses = paper_step(model, recipe, optimizer, step, batch)
         wanted = {name: float(expected[name][step - 1]) for name in ("loss", "attention_loss")}
@@ -73,10 +74,10 @@ def test_four_published_training_steps_are_reproduced(golden):
         assert float(sum(losses.values())) == pytest.approx(wanted["loss"], abs=1e-5)
         assert float(losses["attention"]) == pytest.approx(wanted["attention_loss"], abs=1e-5)
     with torch.no_grad():
-        score = model.eval()(batches[0][0]).score.numpy()
+        score = model.eval()(batches[0][0]).score.cpu().numpy()
     np.testing.assert_allclose(score, expected["score_of_first_batch_afterwards"], atol=1e-4)
     np.testing.assert_allclose(
-        model.head.score[4].weight.detach().numpy(),
+        model.head.score[4].weight.detach().cpu().numpy(),
         expected["head_layer3_mean_weight_afterwards"],
         atol=1e-6,
     )

@@ -1,4 +1,5 @@
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aqa import AqaError
+from aqa.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from aqa.config import load_config, parse_config
 from aqa.data.dataset import AqaDataset, Example, load_dataset
 from aqa.data.videos import Videos
@@ -21,24 +23,29 @@ def same(one, other):
     return all(torch.equal(mine, theirs) for (_, mine), theirs in pairs)
 
 
+def random_states(device):
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if device == "cuda" else [])]
+
+
 @pytest.mark.parametrize("recipe", ["honest", "paper"])
-def test_training_is_decided_by_its_seed(small_config, small_dataset, recipe):
+def test_training_is_decided_by_its_seed(small_config, small_dataset, recipe, device):
     config = small_config(recipe)
-    first = train(config, small_dataset, seed=1)
-    torch.rand(7)
-    state = torch.get_rng_state()
-    assert same(first, train(config, small_dataset, seed=1))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert not same(first, train(config, small_dataset, seed=2))
+    first = train(config, small_dataset, seed=1, device=device)
+    torch.rand(7, device=device)
+    states = random_states(device)
+    assert same(first, train(config, small_dataset, seed=1, device=device))
+    assert all(map(torch.equal, random_states(device), states))
+    assert not same(first, train(config, small_dataset, seed=2, device=device))
     assert not first.training
 
 
 @pytest.mark.parametrize("recipe", ["honest", "paper"])
 def test_a_killed_training_goes_on_to_the_same_weights(
-    small_config, small_dataset, recipe, tmp_path, monkeypatch
+    small_config, small_dataset, recipe, device, tmp_path, monkeypatch
 ):
     config = small_config(recipe, epochs=5)
-    whole = train(config, small_dataset, seed=1)
+    train_it = partial(train, config, small_dataset, device=device)
+    whole = train_it(seed=1)
     monkeypatch.setattr("aqa.training.snapshot.EVERY_S", 0.0)
     kept, seen = tmp_path / "training.pt", []
 
@@ -47,16 +54,31 @@ def test_a_killed_training_goes_on_to_the_same_weights(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(config, small_dataset, seed=1, snapshot=kept, on_epoch=pull_the_plug)
-    again = train(config, small_dataset, seed=1, snapshot=kept, on_epoch=seen.append)
+        train_it(seed=1, snapshot=kept, on_epoch=pull_the_plug)
+    again = train_it(seed=1, snapshot=kept, on_epoch=seen.append)
     assert [report.epoch for report in seen] == [4, 5]
     assert same(whole, again) and again.info == whole.info
 
     # What another seed left, or half a file, is not taken up.
-    other = train(config, small_dataset, seed=2)
-    assert same(other, train(config, small_dataset, seed=2, snapshot=kept))
+    other = train_it(seed=2)
+    assert same(other, train_it(seed=2, snapshot=kept))
     kept.write_bytes(kept.read_bytes()[:1000])
-    assert same(whole, train(config, small_dataset, seed=1, snapshot=kept))
+    assert same(whole, train_it(seed=1, snapshot=kept))
+
+
+@pytest.mark.parametrize("recipe", ["honest", "paper"])
+def test_where_a_model_was_trained_does_not_matter_to_its_scores(
+    small_config, small_dataset, recipe, device, tmp_path
+):
+    """The checkpoint holds nothing of the device."""
+    model = train(small_config(recipe), small_dataset, device=device)
+    path = save_checkpoint(model, tmp_path / "model.pt")
+    found = [
+        evaluate(load_checkpoint(path, where), small_dataset.test) for where in ("cpu", device)
+    ]
+    there = evaluate(model, small_dataset.test)
+    for result in found:
+        assert result.predicted == pytest.approx(there.predicted, rel=1e-4)
 
 
 def test_the_number_of_threads_around_a_training_changes_nothing(small_config, small_dataset):

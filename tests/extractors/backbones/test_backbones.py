@@ -50,13 +50,13 @@ def save(content: object, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["t16", "t32", "odd"])
-def test_equals_the_published_implementation(shared: Path, name: str) -> None:
+def test_equals_the_published_implementation(shared: Path, name: str, device: str) -> None:
     golden = shared / "golden" / "vst"
     settings = json.loads((golden / "config.json").read_text())
-    backbone = build_backbone(settings, golden / "official_format.pth")
-    clips = torch.from_numpy(np.load(golden / f"{name}_input.npy")).float()
+    backbone = build_backbone(settings, golden / "official_format.pth").to(device)
+    clips = torch.from_numpy(np.load(golden / f"{name}_input.npy")).float().to(device)
     with torch.inference_mode():
-        got = backbone(clips).numpy()
+        got = backbone(clips).cpu().numpy()
     want = np.load(golden / f"{name}_feature.npy")
     assert got.shape == want.shape and got.dtype == np.float32
     assert np.abs(got - want).max() < 1e-4
