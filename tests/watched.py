@@ -9,7 +9,7 @@ import signal
 import struct
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,9 @@ class Watched:
         """Videos whose features are complete."""
         return {name for name, times in self.versions.items() if len(times) >= self._whole}
 
+    def in_order_of_completion(self) -> list[str]:
+        return sorted(self.done, key=lambda name: max(self.versions[name]))
+
     def look(self) -> None:
         complete = self.done
         for path in self.out.glob("*.npy"):
@@ -138,14 +141,22 @@ class Watched:
         return self._log.read()
 
 
-def check(watched: Watched, expected: dict[str, bytes], versions: int = 1) -> None:
-    """All features, bit for bit; each written once, and not read again then; no other file."""
+def check(
+    watched: Watched,
+    expected: dict[str, bytes],
+    versions: int = 1,
+    read_once: Set[str] | None = None,
+) -> None:
+    """All features, bit for bit; each written once; no other file. Of ``read_once``, by default all
+    of them, none was read again when it was complete."""
+    if read_once is None:
+        read_once = expected.keys()
     stored = {path.stem: np.load(path).tobytes() for path in watched.out.glob("*.npy")}
     assert stored == expected
     assert {name: len(times) for name, times in watched.versions.items()} == dict.fromkeys(
         expected, versions
     )
-    assert watched.opened and not watched.reread
+    assert watched.opened and not watched.reread & read_once
     assert FeatureFolder(watched.out).ids() == sorted(expected)
     files = {path.relative_to(watched.out).as_posix() for path in watched.out.rglob("*.*")}
     wanted = {f"{name}.npy" for name in expected} | {f"provenance/{name}.json" for name in expected}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ from ray.cluster_utils import Cluster
 nodes = json.loads(sys.argv[1])
 cluster = Cluster(initialize_head=True, head_node_args=nodes[0])
 for node in nodes[1:]:
-    cluster.add_node(**node)
+    cluster.add_node(wait=False, **node)
+cluster.wait_for_nodes(timeout=120)
 raylets = [n.all_processes["raylet"][0].process.pid for n in cluster.list_all_nodes()]
 print("READY", json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
 input()
@@ -48,24 +50,33 @@ class RayCluster:
 StartCluster = Callable[..., AbstractContextManager[RayCluster]]
 
 
+STARTS = 2  # Ray gives a node half a minute to come up, too little on a machine that is very busy
+
+
 @contextmanager
 def _cluster(nodes: list[dict], environment: dict[str, str]) -> Iterator[RayCluster]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", _CLUSTER, json.dumps(nodes)],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        ready = next((line for line in process.stdout if line.startswith("READY")), None)
-        if ready is None:
-            pytest.fail("the Ray cluster did not start")
-        facts = json.loads(ready.removeprefix("READY"))
-        yield RayCluster(**facts, root=process.pid, environment=environment)
-    finally:
-        process.communicate("\n", timeout=60)
+    with tempfile.TemporaryFile("w+") as errors:
+        for _ in range(STARTS):
+            process = subprocess.Popen(
+                [sys.executable, "-c", _CLUSTER, json.dumps(nodes)],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+            ready = next((line for line in process.stdout if line.startswith("READY")), None)
+            if ready:
+                break
+            process.communicate()
+        else:
+            errors.seek(0)
+            pytest.fail(f"the Ray cluster did not start: {errors.read()}")
+        try:
+            facts = json.loads(ready.removeprefix("READY"))
+            yield RayCluster(**facts, root=process.pid, environment=environment)
+        finally:
+            process.communicate("\n", timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -65,14 +65,16 @@ def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
         assert stored.tobytes() == alone(tmp_path / f"in/{number}.mp4").features.tobytes()
 
 
-def train(
-    cluster: Any, own_data: tuple[Path, Path], *options: str
-) -> subprocess.CompletedProcess[str]:
+SETTINGS = ["training.epochs=2", "model.members=2", "model.hidden=8"]
+
+
+def train(cluster: Any, own_data: tuple[Path, Path]) -> subprocess.CompletedProcess[str]:
     """Two folds, from the folder in which the data lie; relative paths."""
     features, labels = own_data
     return subprocess.run(
         [
-            COMMAND, "train", "--labels", labels.name, "--features", features.name, *options,
+            COMMAND, "train", "--labels", labels.name, "--features", features.name,
+            *(part for setting in SETTINGS for part in ("--set", setting)),
             "--folds", "2", "--output", "out", "--ray-address", cluster.address,
         ],
         cwd=labels.parent,
@@ -89,11 +91,10 @@ def test_folds_are_trained_on_the_cluster_from_relative_paths(
     same_weights: Callable[[Path, Path], int],
     tmp_path: Path,
 ) -> None:
-    settings = ["training.epochs=2", "model.members=2", "model.hidden=8"]
-    done = train(cluster, own_data, *(part for each in settings for part in ("--set", each)))
+    done = train(cluster, own_data)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"starting Ray ({cluster.address}) for 2 trainings" in done.stdout
-    config = load_config("own", settings)
+    config = load_config("own", SETTINGS)
     dataset = load_dataset(config, features=own_data[0], labels=own_data[1])
     for task in plan(config, dataset, tmp_path / "alone", folds=2):
         run(task)
