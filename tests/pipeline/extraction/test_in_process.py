@@ -268,8 +268,10 @@ class Command:
 def test_a_command_that_is_killed_or_interrupted_goes_on(
     routine_video: Callable[..., Path], alone: Alone, tmp_path: Path
 ) -> None:
-    """After the first video kill -9, after the second Ctrl-C; neither is computed again."""
-    paths = [routine_video(f"in/{number}.mp4", elements=60, seed=number) for number in range(3)]
+    """After the first video kill -9, after the second Ctrl-C, in the middle of a long third;
+    neither is computed again."""
+    lengths = {"in/0.mp4": 20, "in/1.mp4": 60, "in/2.mp4": 240}
+    paths = [routine_video(name, elements) for name, elements in lengths.items()]
     stored: dict[str, int] = {}
 
     def same_as_before() -> None:
