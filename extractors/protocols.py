@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, fields, replace
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
@@ -103,9 +104,14 @@ class Protocol:
         return used.reshape(clips, self.clip_frames).astype(np.int64)
 
     def _grid(self, times_s: np.ndarray, duration_s: float) -> np.ndarray:
-        count = max(math.ceil((duration_s - TIME_TOLERANCE_S) * self.fps), 0)
-        grid_s = times_s[0] + np.arange(count) / self.fps
-        return np.searchsorted(times_s, grid_s + TIME_TOLERANCE_S, side="right") - 1
+        """In whole microseconds: at 29.97 fps frame 30 appears at 1.001 s, exactly the tolerance
+        after a point of the grid, where the last digit of a float must not decide."""
+        tolerance_us = round(TIME_TOLERANCE_S * 1e6)
+        left_us = round(duration_s * 1e6) - tolerance_us
+        count = max(math.ceil(left_us * Fraction(self.fps) / 1_000_000), 0)
+        grid_us = np.rint(np.arange(count) * 1e6 / self.fps).astype(np.int64)
+        appears_us = np.rint((times_s - times_s[0]) * 1e6).astype(np.int64)
+        return np.searchsorted(appears_us, grid_us + tolerance_us, side="right") - 1
 
     def _uniform(self, frames: int) -> np.ndarray:
         if frames < self.clip_frames:

@@ -32,6 +32,9 @@ class SourceInfo:
     reader_note  why it is not decord, where "auto" chose or PyAV took over.
     frame_count  frames of the whole source, whatever part of it is read.
     clip_end_s   when the clip's last frame stops being shown.
+    time_source  what times are from: the container's time "stamps", the "codec"'s own rate, the
+                 "header"'s, the "frame rate" of a folder.
+    remarks      what a person should know of the footage, a line each.
     """
 
     path: str
@@ -46,6 +49,8 @@ class SourceInfo:
     duration_s: float
     clip_start_s: list[float] = field(repr=False)
     clip_end_s: list[float] = field(repr=False)
+    time_source: str = "stamps"
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

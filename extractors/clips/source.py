@@ -98,6 +98,8 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         fps=container.fps,
         duration_s=duration_s,
         **_clip_times(indices, times_s, duration_s),
+        time_source=container.time_source,
+        remarks=container.remarks,
     )
     return Source(info, job.protocol, indices, container)
 
@@ -121,6 +123,7 @@ def _open_folder(folder: Path, job: OpenJob) -> Source:
         fps=job.frame_rate,
         duration_s=duration_s,
         **_clip_times(indices, times_s, duration_s),
+        time_source="frame rate",
     )
     return Source(info, job.protocol, indices, images)
 

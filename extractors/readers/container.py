@@ -6,9 +6,10 @@ stamps, packed or hidden frames, a damaged file), the frames are decoded once to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import av
@@ -21,6 +22,23 @@ from av.video.stream import VideoStream
 
 from extractors.errors import DamagedVideoError, ExtractorError
 from extractors.protocols import TIME_TOLERANCE_S
+from extractors.readers.clock import (
+    Clock,
+    Stamps,
+    TimeSource,
+    best_rate,
+    from_stamps,
+    spoken,
+    steady,
+)
+from extractors.readers.completeness import missing_end
+from extractors.readers.packets import (
+    Packets,
+    first_shown_from,
+    frame_per_packet,
+    read_packets,
+    slots,
+)
 from extractors.readers.progress import Progress, unobserved
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
@@ -29,14 +47,13 @@ _ONLY_THIS_FILE = {
     "format_whitelist": "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,m4v,h264,hevc,ivf,"
     "dv,gif,nut,rm,wtv,mjpeg",
 }
-# Where one packet is one shown frame: not so for packed MPEG-4 in AVI, hidden VP8 frames, fields.
-_FRAME_PER_PACKET = {"h264", "hevc", "av1", "vp9", "mpeg4", "mjpeg", "prores"}
 _INDEXED_FORMATS = {"mov", "matroska"}
 _DECORD_CODECS = {"h264", "hevc", "mpeg4"}
 _DECORD_PIXELS = {"yuv420p"}
 _DECORD_MIN_WIDTH = 64  # below, it takes the padding of a row for a fourth channel
-# Headers round durations, and a last sound may end a little before its picture.
-_HEADER_TOLERANCE_S = 2.0
+# Headers round durations, and sound may end a little before or after its picture.
+_HEADER_TOLERANCE_S, _HEADER_TOLERANCE = 2.0, 0.02
+_JUMPS_SAID = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +73,11 @@ class Container:
     times_s: np.ndarray  # float64 [F], strictly increasing: when each shown frame appears
     duration_s: float  # until the last frame disappears
     ticks: np.ndarray | None  # int64 [F], time stamps as the decoder gives them; None: not reliable
+    stored: np.ndarray | None  # int64 [F], the same in the order of the file
     key_frames: np.ndarray  # int64, indices of shown frames from which decoding can start
     damage: str | None  # why nothing after duration_s can be read
+    time_source: TimeSource
+    remarks: tuple[str, ...]  # what a person should know of it, a line each
 
     @property
     def frame_count(self) -> int:
@@ -105,7 +125,7 @@ class Container:
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The file and its best video stream, decoded by one thread; ExtractorError if it has none."""
     try:
-        file = av.open(str(path.resolve()), options=_ONLY_THIS_FILE)
+        file = av.open(str(path.resolve()), options=_ONLY_THIS_FILE, metadata_errors="replace")
     except (FFmpegError, OSError) as error:
         size = path.stat().st_size if path.is_file() else 0
         raise ExtractorError(
@@ -114,15 +134,19 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         ) from error
     with file:
         stream = file.streams.best("video")
-        cover = stream is not None and stream.disposition & Disposition.attached_pic
-        if stream is None or stream.codec_context is None or cover:
+        if stream is None or stream.codec_context is None or _is_cover(stream):
             raise ExtractorError(f"{path}: holds no video, or none in a format that can be decoded")
         stream.codec_context.thread_count = 1
         yield file, stream
 
 
 class BrokenFrameError(Exception):
-    """The next frame cannot be had; the text says why."""
+    """The next frame cannot be had; the text says why.  ``tick``: its time stamp, where it has one;
+    frames shown before it may rest on it."""
+
+    def __init__(self, reason: str, tick: int | None = None) -> None:
+        super().__init__(reason)
+        self.tick = tick
 
 
 def decode(
@@ -135,10 +159,10 @@ def decode(
     try:
         for frame in file.decode(stream):
             progress()
-            if first_tick is not None and frame.pts < first_tick:
+            if first_tick is not None and (frame.pts is None or frame.pts < first_tick):
                 continue
             if frame.is_corrupt:
-                raise BrokenFrameError("a frame cannot be decoded in full")
+                raise BrokenFrameError("a frame cannot be decoded in full", frame.pts)
             yield frame
     except FFmpegError as error:
         raise BrokenFrameError(f"FFmpeg: {error.strerror}") from error
@@ -150,108 +174,72 @@ def look(path: str | Path, progress: Progress = unobserved) -> Container:
     if not path.is_file():
         odd = path.exists() and not path.is_dir()
         raise ExtractorError(f"{path}: {'not a regular file' if odd else 'no such file'}")
-    packets = _read_packets(path, progress)
     with open_video(path) as (file, stream):
-        shown, damage = packets.shown, packets.damage
-        trusted = damage is None and _trustworthy(file, stream, packets)
-        first, ticks, damage = _scan(file, stream, damage, progress, first_only=trusted)
+        packets = read_packets(file, stream, progress)
+    if not packets.shown:
+        raise ExtractorError(f"{path}: its video stream holds no frames")
+    with open_video(path) as (file, stream):
+        formats = file.format.name.split(",")
+        damage = _damage(path, formats[0], packets)
+        trusted = damage is None and frame_per_packet(
+            packets, _codec_name(stream), formats, float(stream.time_base)
+        )
+        first, stamps, damage = _scan(file, stream, packets, damage, progress, first_only=trusted)
         if trusted:
-            ticks = np.array(sorted(p.pts for p in shown), np.int64)
-        times_s, last_s = _times(ticks, stream, shown, by_rate=packets.unstamped)
+            stamps = sorted(packet.pts for packet in packets.shown)
+        try:
+            clock = _clock(stream, packets, stamps, formats[0])
+        except ExtractorError as error:
+            raise ExtractorError(f"{path}: {error}") from None
+        trusted = trusted and clock.source == "stamps" and not clock.jumps
+        ticks = np.array(stamps, np.int64) if trusted else None
         turned = first.rotation % 180 != 0
         return Container(
             path=path,
-            format=file.format.name.split(",")[0],
+            format=formats[0],
             codec=_codec_name(stream),
             pixels=first.format.name,
             width=first.height if turned else first.width,
             height=first.width if turned else first.height,
             interlaced=first.interlaced_frame,
             rotation=first.rotation,
-            video_streams=packets.video_streams,
-            discarded=packets.count - len(shown),
-            times_s=times_s,
-            duration_s=float(times_s[-1] + last_s),
-            ticks=ticks if trusted else None,
-            key_frames=np.searchsorted(ticks, sorted(p.pts for p in shown if p.key))
+            video_streams=sum(not _is_cover(s) for s in file.streams.video),
+            discarded=packets.count - len(packets.shown),
+            times_s=clock.times_s,
+            duration_s=clock.duration_s,
+            ticks=ticks,
+            stored=np.array([p.pts for p in packets.shown], np.int64) if trusted else None,
+            key_frames=np.searchsorted(ticks, sorted(p.pts for p in packets.shown if p.key))
             if trusted
             else np.zeros(1, np.int64),
             damage=damage,
+            time_source=clock.source,
+            remarks=(*_jumps(clock), *_other_duration(file, clock)),
         )
 
 
-@dataclass(frozen=True)
-class _Packet:
-    pts: int | None
-    duration: int
-    key: bool
-
-
-@dataclass(frozen=True)
-class _Packets:
-    shown: list[_Packet]  # in file order, without those that an edit list hides
-    count: int
-    video_streams: int
-    damage: str | None
-
-    @property
-    def unstamped(self) -> bool:
-        return any(p.pts is None for p in self.shown)
-
-
-def _read_packets(path: Path, progress: Progress) -> _Packets:
-    shown, count, last_s, damage = [], 0, 0.0, None
-    with open_video(path) as (file, stream):
-        pictures = [s for s in file.streams.video if not s.disposition & Disposition.attached_pic]
-        try:
-            for packet in file.demux():
-                progress()
-                if packet.pts is not None and packet.size:
-                    end = packet.pts + (packet.duration or 0)
-                    last_s = max(last_s, float(end * packet.time_base))
-                if packet.stream.index != stream.index or not packet.size:
-                    continue
-                count += 1
-                if packet.is_corrupt:
-                    damage = "the file is cut short"
-                if not packet.is_discard:
-                    shown.append(_Packet(packet.pts, packet.duration or 0, packet.is_keyframe))
-        except FFmpegError as error:
-            damage = f"FFmpeg: {error.strerror}"
-        header_s = (file.duration or 0) / av.time_base + max(file.start_time or 0, 0) / av.time_base
-        if damage is None and (
-            (stream.frames > count and "mov" in file.format.name)
-            or header_s > last_s + max(_HEADER_TOLERANCE_S, 0.02 * header_s)
-        ):
-            damage = "the file is cut short"
-    if not shown:
-        raise ExtractorError(f"{path}: its video stream holds no frames")
-    return _Packets(shown, count, len(pictures), damage)
-
-
-def _trustworthy(file: InputContainer, stream: VideoStream, packets: _Packets) -> bool:
-    """Whether one packet is one shown frame, at the packet's time stamp."""
-    stamps = [p.pts for p in packets.shown]
-    if packets.unstamped or len(set(stamps)) != len(stamps):
-        return False
-    hidden_start = packets.count > len(stamps)
-    whole_start = packets.shown[0].key and stamps[0] == min(stamps)
-    return (
-        _codec_name(stream) in _FRAME_PER_PACKET
-        and not _INDEXED_FORMATS.isdisjoint(file.format.name.split(","))
-        and (hidden_start or whole_start)
-    )
+def _damage(path: Path, format: str, packets: Packets) -> str | None:
+    """Why the file cannot be read to its end, as far as its packets and its structure show."""
+    missing = missing_end(path, format)
+    if packets.broken is None or missing:
+        return missing
+    number, reason = packets.broken
+    return "the file is cut short" if number >= len(packets.shown) - 1 else reason
 
 
 def _scan(
     file: InputContainer,
     stream: VideoStream,
+    packets: Packets,
     damage: str | None,
     progress: Progress,
     first_only: bool,
-) -> tuple[VideoFrame, np.ndarray, str | None]:
-    """(first frame, time stamps of all, damage) by decoding; only the first frame if told."""
-    first, stamps = None, []
+) -> tuple[VideoFrame, list[int | None], str | None]:
+    """(first frame, time stamps of all that are good, damage) by decoding; only the first frame if
+    told."""
+    first, stamps, good_until = None, [], None
+    if packets.broken is not None:
+        good_until = first_shown_from(packets, packets.broken[0])
     try:
         for frame in decode(file, stream, progress):
             first = first or frame
@@ -260,23 +248,64 @@ def _scan(
                 break
     except BrokenFrameError as error:
         damage = damage or str(error)
-    if first is None:
+        numbers = [number for number, p in enumerate(packets.shown) if p.pts == error.tick]
+        if error.tick is not None and numbers:
+            affected = first_shown_from(packets, numbers[0])
+            good_until = affected if good_until is None else min(good_until, affected)
+    if good_until is not None:
+        stamps = list(takewhile(lambda tick: tick is None or tick < good_until, stamps))
+    if first is None or not stamps:
         reason = damage or "no frame can be decoded"
         raise ExtractorError(f"{file.name}: no video that can be read ({reason})")
-    return first, np.array(stamps, np.int64), damage
+    return first, stamps, damage
 
 
-def _times(
-    ticks: np.ndarray, stream: VideoStream, shown: list[_Packet], by_rate: bool
-) -> tuple[np.ndarray, float]:
-    """(when each frame appears, how long the last one stays), in seconds."""
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
-    if by_rate or np.any(np.diff(ticks) <= 0):
-        return np.arange(len(ticks)) / rate, 1 / rate
-    times_s = (ticks - ticks[0]) * float(stream.time_base)
-    step_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 1 / rate
-    last = next((p.duration for p in shown if p.pts == ticks[-1]), 0)
-    return times_s, float(last * stream.time_base) or step_s
+def _clock(
+    stream: VideoStream, packets: Packets, stamps: Sequence[int | None], format: str
+) -> Clock:
+    """When the frames with these stamps appear."""
+    context = stream.codec_context
+    rate = best_rate(context.framerate, stream.average_rate, stream.guessed_rate)
+    if packets.unstamped or None in stamps:
+        return steady(len(stamps), rate)
+    ticks = np.array(stamps, np.int64)
+    stays = {packet.pts: packet.duration for packet in packets.shown}
+    lasts = np.array([stays.get(tick, 0) for tick in stamps], np.int64)
+    if format == "avi":
+        places = slots(packets, ticks)
+        if places is None:
+            return steady(len(stamps), rate)
+        ticks, lasts = places, np.full(len(places), round(rate.step_s / stream.time_base), np.int64)
+    return from_stamps(Stamps(ticks, stream.time_base, lasts, packets.sound_s, format), rate)
+
+
+def _jumps(clock: Clock) -> Iterator[str]:
+    """What to say where the clock jumps."""
+    for jump in clock.jumps[:_JUMPS_SAID]:
+        ahead = "ahead" if jump.by_s > 0 else "back"
+        yield (
+            f"its clock jumps {ahead} by {spoken(abs(jump.by_s))} at {spoken(jump.at_s)}; "
+            "taken as going on there"
+        )
+    if len(clock.jumps) > _JUMPS_SAID:
+        yield f"its clock jumps {len(clock.jumps) - _JUMPS_SAID} times more"
+
+
+def _other_duration(file: InputContainer, clock: Clock) -> Iterator[str]:
+    """What to say where the header tells of another length: at most a remark, since trims,
+    chapters, sound and live recordings all leave it longer."""
+    header_s = (file.duration or 0) / av.time_base
+    if (
+        not clock.jumps
+        and abs(header_s - clock.duration_s)
+        > max(_HEADER_TOLERANCE_S, _HEADER_TOLERANCE * clock.duration_s)
+        and header_s
+    ):
+        yield f"its header says {spoken(header_s)}, {spoken(clock.duration_s)} are there"
+
+
+def _is_cover(stream: VideoStream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _codec_name(stream: VideoStream) -> str:

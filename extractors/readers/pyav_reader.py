@@ -43,6 +43,7 @@ def read_with_pyav(
             raise BrokenFrameError("it ends early")
         except BrokenFrameError as error:
             times_s = container.times_s
+            reached = min(reached, _resting_on(container, error.tick))
             good_s = times_s[reached] if reached < len(times_s) else container.duration_s
             raise DamagedVideoError(str(container.path), str(error), float(good_s)) from error
 
@@ -63,6 +64,16 @@ def _numbered(
             return
         file.seek(int(container.ticks[0]), stream=stream)  # the file's index misled: from the start
     yield from enumerate(decode(file, stream, progress))
+
+
+def _resting_on(container: Container, tick: int | None) -> int:
+    """The first shown frame that may rest on the one with this time stamp."""
+    if tick is None or container.stored is None:
+        return container.frame_count
+    (numbers,) = np.nonzero(container.stored == tick)
+    if not len(numbers):
+        return container.frame_count
+    return int(np.searchsorted(container.ticks, container.stored[numbers[0] :].min()))
 
 
 def _to_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -31,14 +33,26 @@ def test_25_fps_is_taken_as_it_is(frames: int, fps: float | str) -> None:
     assert indices.ravel().tolist() == list(range(start, start + 32 * (frames // 32)))
 
 
-@pytest.mark.parametrize("rate", [10, 24, 30, 50, 60, 30000 / 1001])
-def test_resampling_takes_the_frame_on_screen(rate: float) -> None:
-    frames = 400
-    indices = get_protocol("contiguous32").frame_indices(*at_rate(frames, rate)).ravel()
-    grid = [k / 25 for k in range(10_000) if k / 25 < frames / rate - 0.001]
-    shown = [max(j for j in range(frames) if j / rate <= t + 0.001) for t in grid]
+@pytest.mark.parametrize("rate", [10, 24, 30, 50, 60, Fraction(30000, 1001)])
+def test_resampling_takes_the_frame_on_screen(rate: Fraction | int) -> None:
+    """In exact arithmetic: at 29.97 fps frame 30 lies exactly at the limit of what is on time."""
+    frames, late = 150, Fraction(1, 1000)
+    indices = get_protocol("contiguous32").frame_indices(*at_rate(frames, float(rate))).ravel()
+    grid = [Fraction(k, 25) for k in range(400) if Fraction(k, 25) < frames / rate - late]
+    shown = [max(j for j in range(frames) if j / Fraction(rate) <= t + late) for t in grid]
     start = (len(shown) - len(indices)) // 2
     assert indices.tolist() == shown[start : start + len(indices)]
+
+
+def test_a_frame_at_the_limit_is_taken_from_any_container() -> None:
+    """Frame 30 of 29.97 fps appears at 1.001 s, by the ticks of MP4 and in Matroska's
+    milliseconds; a recording of 30 of them lasts so long."""
+    exact = np.array([float(Fraction(1001 * j, 30000)) for j in range(64)])
+    taken = [
+        get_protocol("mini16x112").frame_indices(times_s, 64 * 1001 / 30000)
+        for times_s in (exact, np.arange(64) * float(Fraction(1001, 30000)), exact.round(3))
+    ]
+    assert all(indices.ravel()[25 - 3] == 30 for indices in taken)
 
 
 def test_resampling_follows_a_varying_rate_and_rounded_stamps() -> None:
