@@ -35,6 +35,8 @@ class SourceInfo:
     time_source  what times are from: the container's time "stamps", the "codec"'s own rate, the
                  "header"'s, the "frame rate" of a folder.
     remarks      what a person should know of the footage, a line each.
+    clip_index   of a salvaged video: the numbers of its clips among the ``whole_clips`` of the
+                 whole, of which some are left out; None: there is no gap.
     """
 
     path: str
@@ -51,13 +53,16 @@ class SourceInfo:
     clip_end_s: list[float] = field(repr=False)
     time_source: str = "stamps"
     remarks: tuple[str, ...] = ()
+    clip_index: list[int] | None = field(default=None, repr=False)
+    whole_clips: int | None = None
 
 
 @dataclass(frozen=True)
 class OpenJob:
     """Look at the source and plan its clips.
 
-    path    as the caller wrote it; a relative one starts from ``folder``.
+    path     as the caller wrote it; a relative one starts from ``folder``.
+    salvage  of a damaged video, the clips that lie outside of the damage.
     """
 
     path: str
@@ -67,6 +72,7 @@ class OpenJob:
     start_s: float | None
     end_s: float | None
     frame_rate: float
+    salvage: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from extractors.clips.messages import OpenJob, ReaderName, SourceInfo
-from extractors.errors import ExtractorError
+from extractors.clips.planning import Planned, plan, plan_around
+from extractors.errors import DamagedVideoError, ExtractorError
 from extractors.preprocess import prepare_frames
-from extractors.protocols import TIME_TOLERANCE_S, Protocol
+from extractors.protocols import Protocol
 from extractors.readers import (
     Container,
     DecordFailed,
@@ -61,7 +62,10 @@ class Source:
                 take_over("decord+pyav" if given else "pyav", f"decord failed: {error}")
         indices = self.indices[given:]
         read = read_images if self.info.kind == "frames" else read_with_pyav
-        yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
+        try:
+            yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
+        except DamagedVideoError as error:
+            raise _in_full(error, progress) from error
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
         ready, held, frame = prepare_frames(frames, self.protocol), -1, None
@@ -74,6 +78,14 @@ class Source:
             yield clip
 
 
+def _in_full(error: DamagedVideoError, progress: Progress) -> DamagedVideoError:
+    """Where else it is damaged, and where it is good again."""
+    damage = look(error.path, progress, every_frame=True).damage
+    if damage is None:
+        return error
+    return DamagedVideoError(error.path, damage.reason, damage.holes[0][0], damage.holes)
+
+
 def open_source(job: OpenJob, progress: Progress) -> Source:
     """Looks at the source and plans its clips; nothing is decoded that need not be."""
     path = Path(job.path)
@@ -81,10 +93,14 @@ def open_source(job: OpenJob, progress: Progress) -> Source:
 
 
 def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
-    container = look(path, progress)
-    container.require(job.end_s)
+    container = look(path, progress, every_frame=job.salvage)
     times_s, duration_s = container.times_s, container.duration_s
-    indices = _plan(job, times_s, duration_s)
+    if job.salvage and container.holes:
+        planned = plan_around(job, times_s, duration_s, container.holes)
+    else:
+        container.require(job.end_s, job.start_s)
+        planned = Planned(plan(job, times_s, duration_s))
+    indices = planned.indices
     reader, note = _choose(container, job.reader)
     info = SourceInfo(
         path=job.path,
@@ -100,6 +116,8 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         **_clip_times(indices, times_s, duration_s),
         time_source=container.time_source,
         remarks=container.remarks,
+        clip_index=planned.clip_index,
+        whole_clips=planned.whole_clips,
     )
     return Source(info, job.protocol, indices, container)
 
@@ -109,7 +127,7 @@ def _open_folder(folder: Path, job: OpenJob) -> Source:
         raise ExtractorError(f"{folder}: a frame rate must be above 0, got {job.frame_rate}")
     images = list_frames(folder)
     times_s, duration_s = np.arange(len(images)) / job.frame_rate, len(images) / job.frame_rate
-    indices = _plan(job, times_s, duration_s)
+    indices = plan(job, times_s, duration_s)
     height, width = read_image(images[0]).shape[:2]
     info = SourceInfo(
         path=job.path,
@@ -143,28 +161,6 @@ def _choose(container: Container, reader: ReaderName) -> tuple[str, str | None]:
         return "decord", None
     # On every kind that decord reads rightly: tests/benchmarks/readers.py, docs/readers.md.
     return "pyav", obstacle or f"PyAV is at least as fast on {container.codec}"
-
-
-def _plan(job: OpenJob, times_s: np.ndarray, duration_s: float) -> np.ndarray:
-    """Frame indices int64 [clips, T] of the part that is asked for."""
-    start = 0.0 if job.start_s is None else job.start_s
-    end = duration_s if job.end_s is None else job.end_s
-    if not 0 <= start < end <= duration_s + TIME_TOLERANCE_S:
-        raise ExtractorError(
-            f"{job.path}: {start:g} s to {end:g} s is not a part of it: it lasts {duration_s:.2f} s"
-        )
-    first, stop = np.searchsorted(times_s, np.array([start, end]) - TIME_TOLERANCE_S)
-    if first == stop:
-        raise ExtractorError(f"{job.path}: no frame appears from {start:g} s to {end:g} s")
-    try:
-        inside = job.protocol.frame_indices(
-            times_s[first:stop], min(end, duration_s) - times_s[first]
-        )
-    except ExtractorError as error:
-        whole = job.start_s is None and job.end_s is None
-        part = "" if whole else f" from {start:g} s to {end:g} s"
-        raise ExtractorError(f"{job.path}:{part} {error}") from error
-    return inside + first
 
 
 def _clip_times(

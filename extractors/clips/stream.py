@@ -121,6 +121,7 @@ def open_clips(
     start_s: float | None = None,
     end_s: float | None = None,
     frame_rate: float = FRAME_RATE,
+    salvage: bool = False,
     stall_limit_s: float = STALL_LIMIT_S,
 ) -> ClipStream:
     """Opens the source and plans its clips; nothing is decoded before the first is asked for.
@@ -132,6 +133,8 @@ def open_clips(
                     or hangs, PyAV takes over.
     start_s, end_s  only frames that appear in [start_s, end_s), seconds from the first frame.
     frame_rate      frames/s of a folder of images; a video has its own.
+    salvage         of a damaged video the clips that lie outside of the damage, on the grid of the
+                    whole: ``info.clip_index`` tells which they are.  It is decoded twice.
     stall_limit_s   reading that does not get on for so long is given up.
 
     Raises ExtractorError (in one line: the file, what is wrong, what to do); its subclass
@@ -143,7 +146,7 @@ def open_clips(
         raise ExtractorError(f"a limit without progress must be above 0 s, got {stall_limit_s}")
     path = Path(path)
     folder = "/" if path.is_absolute() else reading.working_folder()
-    job = OpenJob(str(path), folder, protocol, reader, start_s, end_s, frame_rate)
+    job = OpenJob(str(path), folder, protocol, reader, start_s, end_s, frame_rate, salvage)
     try:
         opened = _open(job, stall_limit_s)
     except (reading.ReadingStopped, UnforeseenError) as error:

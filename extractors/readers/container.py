@@ -6,21 +6,22 @@ stamps, packed or hidden frames, a damaged file), the frames are decoded once to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from extractors.errors import DamagedVideoError, ExtractorError
+from extractors.errors import DamagedVideoError, ExtractorError, Hole
 from extractors.protocols import TIME_TOLERANCE_S
 from extractors.readers.clock import (
     Clock,
@@ -32,13 +33,8 @@ from extractors.readers.clock import (
     steady,
 )
 from extractors.readers.completeness import missing_end
-from extractors.readers.packets import (
-    Packets,
-    first_shown_from,
-    frame_per_packet,
-    read_packets,
-    slots,
-)
+from extractors.readers.damage import BrokenFrameError, Damage, Decoded, among, in_order
+from extractors.readers.packets import Packets, frame_per_packet, read_packets, slots
 from extractors.readers.progress import Progress, unobserved
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
@@ -71,11 +67,12 @@ class Container:
     video_streams: int
     discarded: int  # packets that an edit list hides
     times_s: np.ndarray  # float64 [F], strictly increasing: when each shown frame appears
-    duration_s: float  # until the last frame disappears
+    duration_s: float  # until the last frame disappears, damaged or not
     ticks: np.ndarray | None  # int64 [F], time stamps as the decoder gives them; None: not reliable
     stored: np.ndarray | None  # int64 [F], the same in the order of the file
     key_frames: np.ndarray  # int64, indices of shown frames from which decoding can start
-    damage: str | None  # why nothing after duration_s can be read
+    damage: Damage | None  # what of it cannot be read, as far as was looked
+    numbers: np.ndarray | None  # int64 [F], of a damaged one: places among what decodes, -1: lost
     time_source: TimeSource
     remarks: tuple[str, ...]  # what a person should know of it, a line each
 
@@ -115,10 +112,20 @@ class Container:
         )
         return next((reason for holds, reason in obstacles if holds), None)
 
-    def require(self, end_s: float | None) -> None:
-        """DamagedVideoError if the file is damaged before ``end_s`` (None: anywhere)."""
-        if self.damage and (end_s is None or end_s > self.duration_s + TIME_TOLERANCE_S):
-            raise DamagedVideoError(str(self.path), self.damage, self.duration_s)
+    @property
+    def holes(self) -> tuple[Hole, ...]:
+        """Spans in which no frame is good."""
+        return self.damage.holes if self.damage else ()
+
+    def require(self, end_s: float | None, start_s: float | None = None) -> None:
+        """DamagedVideoError if the file is damaged between ``start_s`` and ``end_s`` (None: its
+        ends)."""
+        for hole_start_s, hole_end_s in self.holes:
+            before = end_s is not None and end_s <= hole_start_s + TIME_TOLERANCE_S
+            after = start_s is not None and start_s >= hole_end_s - TIME_TOLERANCE_S
+            if not (before or after):
+                good_s = self.holes[0][0]
+                raise DamagedVideoError(str(self.path), self.damage.reason, good_s, self.holes)
 
 
 @contextmanager
@@ -140,36 +147,57 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         yield file, stream
 
 
-class BrokenFrameError(Exception):
-    """The next frame cannot be had; the text says why.  ``tick``: its time stamp, where it has one;
-    frames shown before it may rest on it."""
-
-    def __init__(self, reason: str, tick: int | None = None) -> None:
-        super().__init__(reason)
-        self.tick = tick
-
-
 def decode(
     file: InputContainer,
     stream: VideoStream,
     progress: Progress = unobserved,
+    *,
     first_tick: int | None = None,
+    broken: list[BrokenFrameError] | None = None,
 ) -> Iterator[VideoFrame]:
-    """Frames in the order shown, those before ``first_tick`` left out.  Raises BrokenFrameError."""
-    try:
-        for frame in file.decode(stream):
-            progress()
+    """Frames in the order shown, those before ``first_tick`` left out.
+
+    Raises BrokenFrameError; with a list in ``broken`` notes it there and goes on with what comes,
+    good or not.
+    """
+    number = frames = 0
+    for packet in _demuxed(file, stream, broken):
+        progress()
+        try:
+            decoded = packet.decode()
+        except FFmpegError as error:
+            reason = f"FFmpeg: {error.strerror}"
+            _note(BrokenFrameError(reason, frames, packet=number), broken)
+            decoded = []
+        for frame in decoded:
             if first_tick is not None and (frame.pts is None or frame.pts < first_tick):
                 continue
             if frame.is_corrupt:
-                raise BrokenFrameError("a frame cannot be decoded in full", frame.pts)
+                reason = "a frame cannot be decoded in full"
+                _note(BrokenFrameError(reason, frames, tick=frame.pts), broken)
             yield frame
-    except FFmpegError as error:
-        raise BrokenFrameError(f"FFmpeg: {error.strerror}") from error
+            frames += 1
+        number += bool(packet.size) and not packet.is_discard
 
 
-def look(path: str | Path, progress: Progress = unobserved) -> Container:
-    """Opens, demuxes and closes the file.  ExtractorError if it is missing or no video."""
+def _demuxed(
+    file: InputContainer, stream: VideoStream, broken: list[BrokenFrameError] | None
+) -> Iterator[Packet]:
+    try:
+        yield from file.demux(stream)
+    except FFmpegError as error:  # where it ends the packets tell: read_packets
+        _note(BrokenFrameError(f"FFmpeg: {error.strerror}", 0), broken if broken is None else [])
+
+
+def _note(error: BrokenFrameError, broken: list[BrokenFrameError] | None) -> None:
+    if broken is None:
+        raise error
+    broken.append(error)
+
+
+def look(path: str | Path, progress: Progress = unobserved, every_frame: bool = False) -> Container:
+    """Opens, demuxes and closes the file; decodes it where the packets cannot tell what is shown,
+    or to find all damage (``every_frame``).  ExtractorError if it is missing or no video."""
     path = Path(path)
     if not path.is_file():
         odd = path.exists() and not path.is_dir()
@@ -180,24 +208,31 @@ def look(path: str | Path, progress: Progress = unobserved) -> Container:
         raise ExtractorError(f"{path}: its video stream holds no frames")
     with open_video(path) as (file, stream):
         formats = file.format.name.split(",")
-        damage = _damage(path, formats[0], packets)
-        trusted = damage is None and frame_per_packet(
-            packets, _codec_name(stream), formats, float(stream.time_base)
-        )
-        first, stamps, damage = _scan(file, stream, packets, damage, progress, first_only=trusted)
-        if trusted:
-            stamps = sorted(packet.pts for packet in packets.shown)
+        missing, codec = missing_end(path, formats[0]), _codec_name(stream)
+        by_packet = frame_per_packet(packets, codec, formats, float(stream.time_base))
+        whole = not (every_frame or missing or packets.broken)
+        trusted = by_packet and whole
+        first, came, broken = _scan(file, stream, progress, first_only=trusted)
+        stamps, numbers = came, np.arange(len(came))
+        if by_packet:
+            stamps, numbers = among(came, sorted(packet.pts for packet in packets.shown))
+        elif broken and formats[0] != "avi":  # whose stamps are made up by FFmpeg
+            stamps, numbers = in_order(came)
         try:
             clock = _clock(stream, packets, stamps, formats[0])
         except ExtractorError as error:
             raise ExtractorError(f"{path}: {error}") from None
+        decoded = Decoded(packets, stamps, clock, stream.time_base)
+        damage = decoded.damage(broken, missing)
+        if damage and damage.holes == ((0.0, math.inf),):
+            raise ExtractorError(f"{path}: no video that can be read ({damage.reason})")
         trusted = trusted and clock.source == "stamps" and not clock.jumps
         ticks = np.array(stamps, np.int64) if trusted else None
         turned = first.rotation % 180 != 0
         return Container(
             path=path,
             format=formats[0],
-            codec=_codec_name(stream),
+            codec=codec,
             pixels=first.format.name,
             width=first.height if turned else first.width,
             height=first.width if turned else first.height,
@@ -213,51 +248,26 @@ def look(path: str | Path, progress: Progress = unobserved) -> Container:
             if trusted
             else np.zeros(1, np.int64),
             damage=damage,
+            numbers=numbers if damage else None,
             time_source=clock.source,
             remarks=(*_jumps(clock), *_other_duration(file, clock)),
         )
 
 
-def _damage(path: Path, format: str, packets: Packets) -> str | None:
-    """Why the file cannot be read to its end, as far as its packets and its structure show."""
-    missing = missing_end(path, format)
-    if packets.broken is None or missing:
-        return missing
-    number, reason = packets.broken
-    return "the file is cut short" if number >= len(packets.shown) - 1 else reason
-
-
 def _scan(
-    file: InputContainer,
-    stream: VideoStream,
-    packets: Packets,
-    damage: str | None,
-    progress: Progress,
-    first_only: bool,
-) -> tuple[VideoFrame, list[int | None], str | None]:
-    """(first frame, time stamps of all that are good, damage) by decoding; only the first frame if
-    told."""
-    first, stamps, good_until = None, [], None
-    if packets.broken is not None:
-        good_until = first_shown_from(packets, packets.broken[0])
-    try:
-        for frame in decode(file, stream, progress):
-            first = first or frame
-            stamps.append(frame.pts)
-            if first_only:
-                break
-    except BrokenFrameError as error:
-        damage = damage or str(error)
-        numbers = [number for number, p in enumerate(packets.shown) if p.pts == error.tick]
-        if error.tick is not None and numbers:
-            affected = first_shown_from(packets, numbers[0])
-            good_until = affected if good_until is None else min(good_until, affected)
-    if good_until is not None:
-        stamps = list(takewhile(lambda tick: tick is None or tick < good_until, stamps))
-    if first is None or not stamps:
-        reason = damage or "no frame can be decoded"
+    file: InputContainer, stream: VideoStream, progress: Progress, first_only: bool
+) -> tuple[VideoFrame, list[int | None], list[BrokenFrameError]]:
+    """(first frame, time stamps of all, what is broken) by decoding; only the first if told."""
+    first, stamps, broken = None, [], []
+    for frame in decode(file, stream, progress, broken=broken):
+        first = first or frame
+        stamps.append(frame.pts)
+        if first_only:
+            return first, stamps, []
+    if first is None:
+        reason = str(broken[0]) if broken else "no frame can be decoded"
         raise ExtractorError(f"{file.name}: no video that can be read ({reason})")
-    return first, stamps, damage
+    return first, stamps, broken
 
 
 def _clock(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import takewhile
 
 import numpy as np
 from av.container import InputContainer
@@ -39,13 +38,13 @@ class Packets:
     shown    those with a frame in them that no edit list hides.
     count    with the hidden ones.
     sound_s  float64, sorted: when the packets of sound begin.
-    broken   (number in ``shown`` of the first packet that is not whole, why reading ends there).
+    broken   (number in ``shown``, why) of packets that are not whole.
     """
 
     shown: list[Packet]
     count: int
     sound_s: np.ndarray = field(repr=False)
-    broken: tuple[int, str] | None
+    broken: tuple[tuple[int, str], ...]
 
     @property
     def unstamped(self) -> bool:
@@ -54,7 +53,7 @@ class Packets:
 
 def read_packets(file: InputContainer, stream: VideoStream, progress: Progress) -> Packets:
     """All packets of ``stream``: a demux, nothing is decoded."""
-    shown, sound_s, flagged, count, broken = [], [], [], 0, None
+    shown, sound_s, flagged, count, ended = [], [], [], 0, []
     try:
         for packet in file.demux():
             progress()
@@ -69,11 +68,14 @@ def read_packets(file: InputContainer, stream: VideoStream, progress: Progress) 
                 duration, key = packet.duration or 0, packet.is_keyframe
                 shown.append(Packet(packet.pts, packet.dts, duration, key))
     except FFmpegError as error:
-        broken = (len(shown), f"FFmpeg: {error.strerror}")
-    damaged = [number for number in flagged if not _joined(shown, number, stream.time_base)]
-    if damaged:
-        broken = (damaged[0], "data are missing")
-    return Packets(shown, count, np.sort(np.array(sound_s, np.float64)), broken)
+        ended = [(len(shown), f"FFmpeg: {error.strerror}")]
+    broken = [
+        (min(number, len(shown) - 1), "data are missing")
+        for number in flagged
+        if not _joined(shown, number, stream.time_base)
+    ]
+    sounds = np.sort(np.array(sound_s, np.float64))
+    return Packets(shown, count, sounds, tuple(broken + ended))
 
 
 def _joined(shown: Sequence[Packet], number: int, unit: Fraction) -> bool:
@@ -97,14 +99,6 @@ def frame_per_packet(packets: Packets, codec: str, formats: Sequence[str], unit_
     hidden_start = packets.count > len(stamps)
     whole_start = packets.shown[0].key and stamps[0] == stamps.min()
     return hidden_start or bool(whole_start)
-
-
-def first_shown_from(packets: Packets, number: int) -> int | None:
-    """The earliest time stamp of packet ``number`` and those that are decoded after it, up to the
-    next key frame: what is shown from there on may rest on it. None where there is no stamp."""
-    rest = packets.shown[number : number + 1]
-    rest += takewhile(lambda packet: not packet.key, packets.shown[number + 1 :])
-    return min((packet.pts for packet in rest if packet.pts is not None), default=None)
 
 
 def slots(packets: Packets, shown: np.ndarray) -> np.ndarray | None:

@@ -12,7 +12,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from extractors.errors import DamagedVideoError
-from extractors.readers.container import BrokenFrameError, Container, decode, open_video
+from extractors.readers.container import Container, decode, open_video
+from extractors.readers.damage import BrokenFrameError
 from extractors.readers.progress import Progress, unobserved
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
@@ -24,7 +25,8 @@ def read_with_pyav(
 ) -> Iterator[np.ndarray]:
     """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], rotated.
 
-    Holds one frame at a time.  DamagedVideoError where a frame is missing or broken.
+    Holds one frame at a time.  DamagedVideoError where a frame is missing or broken; of a container
+    that is known to be damaged all frames come, good or not.
     """
     wanted = iter(indices)
     target, reached = next(wanted), 0
@@ -33,14 +35,14 @@ def read_with_pyav(
         try:
             for index, frame in _numbered(container, (file, stream), progress, target):
                 if container.ticks is not None and frame.pts != container.ticks[index]:
-                    raise BrokenFrameError("a frame is missing")
+                    raise BrokenFrameError("a frame is missing", index)
                 reached = index + 1
                 if index == target:
                     yield _to_rgb(frame, reformatter)
                     target = next(wanted, None)
                     if target is None:
                         return
-            raise BrokenFrameError("it ends early")
+            raise BrokenFrameError("it ends early", reached)
         except BrokenFrameError as error:
             times_s = container.times_s
             reached = min(reached, _resting_on(container, error.tick))
@@ -63,7 +65,13 @@ def _numbered(
             yield from enumerate(chain([frame], frames), start=int(keys[-1]))
             return
         file.seek(int(container.ticks[0]), stream=stream)  # the file's index misled: from the start
-    yield from enumerate(decode(file, stream, progress))
+    if container.numbers is None:
+        yield from enumerate(decode(file, stream, progress))
+        return
+    index_of = {number: index for index, number in enumerate(container.numbers.tolist())}
+    for number, frame in enumerate(decode(file, stream, progress, broken=[])):
+        if number in index_of:
+            yield index_of[number], frame
 
 
 def _resting_on(container: Container, tick: int | None) -> int:

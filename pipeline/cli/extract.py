@@ -72,7 +72,13 @@ def extract(
         bool,
         typer.Option(
             "--salvage",
-            help="Of a damaged video keep what comes before the damage; it is not a failure then.",
+            help="Of a damaged video keep what lies outside of the damage; it is no failure then.",
+        ),
+    ] = False,
+    salvage_first: Annotated[
+        bool,
+        typer.Option(
+            "--salvage-first", help="Of a damaged video keep only what comes before the damage."
         ),
     ] = False,
     stall_limit: Annotated[
@@ -151,7 +157,7 @@ def extract(
         device="cpu" if dry_run else chosen_device(device, settings, options),
         precision=precision or settings.precision,
         reader=reader,
-        salvage=salvage,
+        salvage="first" if salvage_first else "all" if salvage else "none",
         stall_limit_s=stall_limit,
     )
     folder = as_place(output) if output else settings.features / (dataset or "videos")

@@ -24,7 +24,7 @@ from pipeline.extraction.folder import (
 )
 from pipeline.extraction.runs import Automatic, Meter, Runner, Watch
 from pipeline.extraction.stages import ExtractionSpec, Finished
-from pipeline.footage import Video
+from pipeline.footage import Video, footage_remarks
 from pipeline.workspace import Console
 
 # Of a disk, not of one video: the others would fail as well.
@@ -83,8 +83,8 @@ def extract(
                 show()
         if division.overwriting:
             folder.write_origin(origin, versions)  # without the mark: it has come to its end
-    for path, good_s in keeper.salvaged:
-        console.warn(f"{path}: damaged, only its first {good_s:.2f} s were taken")
+    for line in keeper.remarks:
+        console.warn(line)
     failures += keeper.failures
     return Outcome(
         tuple(keeper.written), tuple(division.complete), tuple(failures), meter.summary()
@@ -102,7 +102,7 @@ class _Keeper:
     paths: dict[str, str]
     written: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    salvaged: list[tuple[str, float]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def keep(self, video: Finished) -> bool:
         """Whether its features are there now."""
@@ -113,8 +113,7 @@ class _Keeper:
             self.log.add(self.failures[-1])
             return False
         self.written.append(video.id)
-        if "salvaged" in video.record:
-            self.salvaged.append((path, video.record["salvaged"]["good_s"]))
+        self.remarks += [f"{path}: {line}" for line in footage_remarks(video.record)]
         return True
 
     def _save(self, video: Finished) -> str:

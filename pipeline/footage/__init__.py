@@ -2,6 +2,7 @@
 
 from pipeline.footage.copies import local_copy
 from pipeline.footage.published import footage_dataset, raw_dataset
+from pipeline.footage.remarks import footage_remarks
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import Video, collect
 
@@ -10,6 +11,7 @@ __all__ = [
     "collect",
     "content_digest",
     "footage_dataset",
+    "footage_remarks",
     "local_copy",
     "raw_dataset",
     "source_stamp",

@@ -48,6 +48,7 @@ class Result:
     doubts: tuple[str, ...] = ()  # what sets the video apart from the training videos
     origin_assumed: bool = False  # nothing says where the features come from
     left_out: str = ""  # which clips the model did not look at
+    footage: tuple[str, ...] = ()  # what is to be said of the video that was read
 
     @property
     def remarks(self) -> list[str]:
@@ -65,6 +66,7 @@ class Result:
             remarks.append(f"Nothing says how these features were made; assumed: {self.features}.")
         if self.left_out:
             remarks.append(self.left_out)
+        remarks += [f"The video: {line}." for line in self.footage]
         remarks += self.doubts
         if self.interval is None:
             remarks.append("No interval: the checkpoint carries no calibration.")

@@ -18,7 +18,7 @@ from aqa.errors import AqaError
 from aqa.models import ScoringModel, one_thread
 from extractors.errors import ExtractorError
 from pipeline.errors import Failure, UsageError, one_line
-from pipeline.footage import Video
+from pipeline.footage import Video, footage_remarks
 from pipeline.scoring.features import (
     FEATURE_SUFFIX,
     WHOLE_VIDEO,
@@ -114,6 +114,7 @@ class Scorer:
             doubts=tuple(doubts(self.model, clips)),
             origin_assumed=features.origin is None and info.origin is not None,
             left_out=left_out(seen, len(clips)),
+            footage=tuple(footage_remarks(features.record)),
         )
 
 

@@ -6,6 +6,7 @@ can change a number. On a GPU the last one is padded, so that all have one shape
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -38,19 +39,30 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Batch]:
             try:
                 yield from _batches(video, place, spec, record, tried, began)
             except DamagedVideoError as damage:
-                if not spec.salvage or damage.good_s <= (spec.start_s or 0.0):
+                if spec.salvage == "none":
                     raise
-                record["salvaged"] = {"reason": damage.reason, "good_s": damage.good_s}
+                record["salvaged"] = _salvaged(damage, spec)
                 try:
                     yield from _batches(video, place, spec, record, tried, time.perf_counter())
                 except ExtractorError as error:
-                    raise ExtractorError(f"{damage}; they are not enough: {error}") from None
+                    raise ExtractorError(f"{damage}; that is not enough: {error}") from None
     except Exception as error:  # any failure of one video is a batch, so that the others go on
         reason = one_line(error).replace(str(place), str(video.path))
         if isinstance(error, DamagedVideoError):
-            reason += " (--salvage takes them)"
+            reason += " (extract --salvage takes that)"
         none = np.zeros((0, *spec.batch_shape[1:]), np.uint8)
         yield Batch(video.id, clips=none, error=reason, tried=tuple(tried))
+
+
+def _salvaged(damage: DamagedVideoError, spec: ExtractionSpec) -> dict[str, Any]:
+    """What the record says; a hole without an end has none."""
+    holes = [[start_s, end_s if end_s < math.inf else None] for start_s, end_s in damage.holes]
+    return {
+        "reason": damage.reason,
+        "good_s": damage.good_s,
+        "damaged": holes,
+        "kept": spec.salvage,
+    }
 
 
 def _batches(
@@ -63,12 +75,16 @@ def _batches(
 ) -> Iterator[Batch]:
     """The batches of one attempt, begun at ``began``; what goes wrong is noted in ``tried`` and
     raised."""
-    ends_s = [end for end in (spec.end_s, record.get("salvaged", {}).get("good_s")) if end]
+    salvaged = record.get("salvaged")
+    first_part = [salvaged["good_s"]] if salvaged and spec.salvage == "first" else []
+    ends_s = first_part + [end for end in (spec.end_s,) if end]
     tried.append("opening it")
     with open_clips(
         path,
         spec.protocol,
-        reader=spec.reader,
+        # decord is not for what is damaged.
+        reader="auto" if salvaged else spec.reader,
+        salvage=bool(salvaged) and spec.salvage == "all",
         start_s=spec.start_s,
         end_s=min(ends_s, default=None),
         frame_rate=video.frame_rate,
@@ -84,7 +100,7 @@ def _batches(
                     video.id,
                     index=index,
                     count=count,
-                    attempt=int("salvaged" in record),
+                    attempt=int(salvaged is not None),
                     valid=valid,
                     total=len(stream),
                     clips=clips,

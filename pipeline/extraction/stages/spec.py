@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from extractors import check_reader, get_protocol
 from extractors.readers import STALL_LIMIT_S
 from pipeline.errors import UsageError
 
+Salvage = Literal["none", "first", "all"]
 DEFAULT_BACKBONE = "swin3d_b"
 DEFAULT_WEIGHTS = "kinetics600-22k"
 # About this many bytes: small beside Ray's blocks, and a CPU shows progress.
@@ -25,7 +26,8 @@ class ExtractionSpec:
     """What is computed, and how. Travels to every worker.
 
     precision      of the backbone's matrix products.
-    salvage        of a damaged video, keep what comes before the damage.
+    salvage        what of a damaged video is kept: "none", "first" what comes before the damage,
+                   "all" what lies outside of it.
     stall_limit_s  a reading process that gives nothing for so long is ended.
     """
 
@@ -37,7 +39,7 @@ class ExtractionSpec:
     start_s: float | None = None
     end_s: float | None = None
     precision: Precision = "float32"
-    salvage: bool = False
+    salvage: Salvage = "none"
     stall_limit_s: float = STALL_LIMIT_S
 
     @property

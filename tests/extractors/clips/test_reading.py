@@ -259,7 +259,7 @@ def test_passing_over_frames_is_progress(make_video) -> None:
     assert count[0] >= 90
     count[0] = 0
     (_,) = pyav_reader.read_with_pyav(container, [89], progress)
-    assert count[0] == 90
+    assert count[0] >= 90
 
 
 def test_progress_is_told(make_video, monkeypatch) -> None:

@@ -45,7 +45,7 @@ def test_less_than_declared(
     cut = tmp_path / f"cut_{name}"
     cut.write_bytes(whole.read_bytes()[: size - int(lost * size + 3 if lost < 1 else lost)])
     assert missing_end(cut, format).startswith("the file is cut short (")
-    assert look(cut).damage.startswith("the file is cut short (")
+    assert look(cut).damage.reason.startswith("the file is cut short (")
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", bytes(64), b"\x1a\x45\xdf\xa3", b"OggS"])

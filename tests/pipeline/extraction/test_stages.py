@@ -170,24 +170,38 @@ def test_damage_is_a_failure_that_says_what_is_good(damaged: Path) -> None:
     assert last.tried == ("pyav",)
 
 
+def features(path: Path, spec: ExtractionSpec) -> Finished:
+    extractor, assembly = FeatureExtractor(spec), Assembly()
+    batches = [extractor(batch) for batch in decode_batches(Video("v", path), spec)]
+    (finished,) = [done for batch in batches if (done := assembly.add(batch)) is not None]
+    assert not finished.error
+    return finished
+
+
+def test_salvage_takes_the_clips_outside_of_the_damage(damaged: Path) -> None:
+    """They have the bits of the whole video's; the record tells which they are."""
+    salvaged = features(damaged, replace(TINY_SPEC, salvage="all"))
+    whole = features(damaged.parents[1] / "whole.mp4", TINY_SPEC)
+    record, kept = salvaged.record, salvaged.record["clip_index"]
+    assert record["whole_clips"] == len(whole.features) and 20 < len(kept) < 30
+    assert salvaged.features.tobytes() == whole.features[kept].tobytes()
+    (hole,) = record["salvaged"]["damaged"]
+    assert 5 < hole[0] < 10 < hole[1] < 15
+    for start_s, end_s in zip(record["clip_start_s"], record["clip_end_s"], strict=True):
+        assert end_s <= hole[0] + 1e-3 or start_s >= hole[1] - 1e-3
+    assert record["clip_start_s"] == [whole.record["clip_start_s"][clip] for clip in kept]
+    assert "salvaged" not in whole.record and whole.record["clip_index"] is None
+
+
 def test_salvage_takes_what_is_before_the_damage(damaged: Path) -> None:
     """The features are those of the whole video, cut where the damage begins."""
-    extractor, spec = FeatureExtractor(TINY_SPEC), replace(TINY_SPEC, salvage=True)
-
-    def features(path: Path, spec: ExtractionSpec) -> Finished:
-        assembly = Assembly()
-        batches = [extractor(batch) for batch in decode_batches(Video("v", path), spec)]
-        (finished,) = [done for batch in batches if (done := assembly.add(batch)) is not None]
-        assert not finished.error
-        return finished
-
-    salvaged = features(damaged, spec)
+    salvaged = features(damaged, replace(TINY_SPEC, salvage="first"))
     good_s = salvaged.record["salvaged"]["good_s"]
     assert 5 < good_s < 10
     assert salvaged.record["clip_end_s"][-1] <= good_s + 1e-3
     whole = features(damaged.parents[1] / "whole.mp4", replace(TINY_SPEC, end_s=good_s))
     assert salvaged.features.tobytes() == whole.features.tobytes()
-    assert "salvaged" not in whole.record
+    assert salvaged.record["clip_index"] is None
 
 
 def test_bf16_is_near_to_float32(routine_video: Callable[..., Path]) -> None:
