@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
 import numpy as np
+from av import logging as av_logging
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
@@ -19,6 +21,8 @@ _INDEXED_FORMATS = {"mov", "matroska"}
 # Stamps of one clock are out of order by a few frames at most.
 _REORDERED_S = 5.0
 _FLAGGED_EARLY = 2  # packets, by FFmpeg's parser
+# FFmpeg's names of formats whose readers tell of what is no element or tag in the log alone.
+_PASSING_OVER = {"matroska,webm", "flv"}
 
 
 @dataclass(frozen=True)
@@ -53,29 +57,53 @@ class Packets:
 
 def read_packets(file: InputContainer, stream: VideoStream, progress: Progress) -> Packets:
     """All packets of ``stream``: a demux, nothing is decoded."""
-    shown, sound_s, flagged, count, ended = [], [], [], 0, []
-    try:
-        for packet in file.demux():
-            progress()
-            if packet.stream.type == "audio" and packet.pts is not None:
-                sound_s.append(float(packet.pts * packet.time_base))
-            if packet.stream.index != stream.index or not packet.size:
-                continue
-            count += 1
-            if packet.is_corrupt:
-                flagged.append(len(shown))
-            if not packet.is_discard:
-                duration, key = packet.duration or 0, packet.is_keyframe
-                shown.append(Packet(packet.pts, packet.dts, duration, key))
-    except FFmpegError as error:
-        ended = [(len(shown), f"FFmpeg: {error.strerror}")]
-    broken = [
-        (min(number, len(shown) - 1), "data are missing")
+    shown, sound_s, flagged, count, broken = [], [], [], 0, []
+    with _errors() as errors:
+        try:
+            for packet in file.demux():
+                progress()
+                if _passed_over(errors, file.format.name):
+                    broken.append((len(shown), "data cannot be made out"))
+                if packet.stream.type == "audio" and packet.pts is not None:
+                    sound_s.append(float(packet.pts * packet.time_base))
+                if packet.stream.index != stream.index or not packet.size:
+                    continue
+                count += 1
+                if packet.is_corrupt:
+                    flagged.append(len(shown))
+                if not packet.is_discard:
+                    duration, key = packet.duration or 0, packet.is_keyframe
+                    shown.append(Packet(packet.pts, packet.dts, duration, key))
+        except FFmpegError as error:
+            broken.append((len(shown), f"FFmpeg: {error.strerror}"))
+    broken += [
+        (number, "data are missing")
         for number in flagged
         if not _joined(shown, number, stream.time_base)
     ]
     sounds = np.sort(np.array(sound_s, np.float64))
-    return Packets(shown, count, sounds, tuple(broken + ended))
+    last = len(shown) - 1
+    return Packets(shown, count, sounds, tuple((min(at, last), why) for at, why in broken))
+
+
+@contextmanager
+def _errors() -> Iterator[list[tuple[int, str, str]]]:
+    """(level, who, text) of what FFmpeg calls an error while the block runs."""
+    before = av_logging.get_level()
+    av_logging.set_level(av_logging.ERROR)
+    try:
+        with av_logging.Capture() as lines:
+            yield lines
+    finally:
+        av_logging.set_level(before)
+
+
+def _passed_over(errors: list[tuple[int, str, str]], format: str) -> bool:
+    """Whether the reader of this format met what it cannot make out: it goes on, or ends, as if
+    nothing was there. Forgets the errors."""
+    met = format in _PASSING_OVER and any(who == format for _, who, _ in errors)
+    errors.clear()
+    return met
 
 
 def _joined(shown: Sequence[Packet], number: int, unit: Fraction) -> bool:
