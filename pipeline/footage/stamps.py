@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def source_stamp(path: Place) -> dict[str, Any]:
         if path.is_dir():
             files = [entry for entry in os.scandir(path) if is_image(entry.name)]
         found = [file.stat() for file in files]
-        where, stats = str(path.absolute()), [(stat.st_size, stat.st_mtime_ns) for stat in found]
+        where, stats = str(path.absolute()), [(one.st_size, one.st_mtime_ns) for one in found]
     return {
         "path": where,
         "size": sum(size for size, _ in stats),
@@ -54,6 +55,8 @@ def content_digest(path: Place) -> str | None:
 
 
 def _parts(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+        raise AqaError(f"{path}: not a regular file")
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         parts = [f"{size} ".encode()]
