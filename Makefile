@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DATA ?= ../shared/data/fisv
 FOLDS ?= $(DATA)/folds.csv
 
-.PHONY: setup demo test test-faults test-gpu lint table train-shipped bench clean
+.PHONY: setup demo test test-faults test-gpu fuzz lint table train-shipped bench clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,10 @@ test: setup
 # kill -9 of each part of an extraction, at five moments each: half an hour.
 test-faults: setup
 	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/real_ray/test_faults.py --timeout 600
+
+# Damaged videos by the thousand: a minute. Goes on where it was; what it finds stays in fuzz-run.
+fuzz: setup
+	$(BIN)/python tests/fuzz/run.py --mutants 10000 --output fuzz-run
 
 # What needs a GPU that torch can use: minutes.
 test-gpu: setup
@@ -48,4 +52,4 @@ bench: setup
 	$(BIN)/python tests/benchmarks/training_speed.py $(DATA)
 
 clean:
-	rm -rf $(VENV) demo-run .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo-run fuzz-run .pytest_cache .ruff_cache

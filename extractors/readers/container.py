@@ -34,7 +34,7 @@ from extractors.readers.clock import (
 )
 from extractors.readers.completeness import missing_end
 from extractors.readers.damage import BrokenFrameError, Damage, Decoded, among, in_order
-from extractors.readers.packets import Packets, frame_per_packet, read_packets, slots
+from extractors.readers.packets import Packets, demuxed, frame_per_packet, read_packets, slots
 from extractors.readers.progress import Progress, unobserved
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
@@ -184,7 +184,7 @@ def _demuxed(
     file: InputContainer, stream: VideoStream, broken: list[BrokenFrameError] | None
 ) -> Iterator[Packet]:
     try:
-        yield from file.demux(stream)
+        yield from demuxed(file, stream)
     except FFmpegError as error:  # where it ends the packets tell: read_packets
         _note(BrokenFrameError(f"FFmpeg: {error.strerror}", 0), broken if broken is None else [])
 

@@ -103,6 +103,7 @@ class Decoded:
     def _after_packet(self, number: int, reason: str) -> tuple[str, Hole]:
         """From the first frame that may rest on packet ``number`` to the next key frame."""
         shown = self.packets.shown
+        number = min(number, len(shown) - 1)
         spoiled = range(number, number + 1 + sum(1 for _ in self._up_to_key(number + 1)))
         following = spoiled.stop
         first = min(spoiled, key=lambda each: (shown[each].pts is None, shown[each].pts or 0))
@@ -115,7 +116,7 @@ class Decoded:
     def _appears(self, number: int) -> float:
         """When the frame of this packet appears, or would."""
         shown, index_of = self.packets.shown, self._index_of
-        for before in range(min(number, len(shown) - 1), -1, -1):
+        for before in range(number, -1, -1):
             index = index_of.get(shown[before].pts)
             if index is not None:
                 ticks = (shown[number].pts or 0) - (shown[before].pts or 0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+import av
 import numpy as np
 from av import logging as av_logging
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from extractors.readers.progress import Progress
@@ -60,7 +62,7 @@ def read_packets(file: InputContainer, stream: VideoStream, progress: Progress) 
     shown, sound_s, flagged, count, broken = [], [], [], 0, []
     with _errors() as errors:
         try:
-            for packet in file.demux():
+            for packet in demuxed(file, stream, *file.streams.audio):
                 progress()
                 if _passed_over(errors, file.format.name):
                     broken.append((len(shown), "data cannot be made out"))
@@ -81,9 +83,14 @@ def read_packets(file: InputContainer, stream: VideoStream, progress: Progress) 
         for number in flagged
         if not _joined(shown, number, stream.time_base)
     ]
-    sounds = np.sort(np.array(sound_s, np.float64))
-    last = len(shown) - 1
-    return Packets(shown, count, sounds, tuple((min(at, last), why) for at, why in broken))
+    return Packets(shown, count, np.sort(np.array(sound_s, np.float64)), tuple(broken))
+
+
+def demuxed(file: InputContainer, *streams: Stream) -> Iterator[av.Packet]:
+    """The packets of these streams, and an empty one of each at the end."""
+    # Last of all PyAV 18 looks for a stream that turned up on the way, and has none of that number.
+    with suppress(IndexError):
+        yield from file.demux(*streams)
 
 
 @contextmanager
