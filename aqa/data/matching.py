@@ -12,8 +12,12 @@ from aqa.errors import listing
 # Endings that a label may carry and an id not: of footage, and of feature files.
 # fmt: off
 KNOWN_ENDINGS = frozenset({
-    ".npy", ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts",
-    ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
+    ".npy",
+    ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".f4v", ".insv", ".mkv", ".webm", ".avi",
+    ".divx", ".mpg", ".mpeg", ".m1v", ".m2v", ".mpv", ".vob", ".mod", ".tod", ".ts", ".mts",
+    ".m2ts", ".m2t", ".tp", ".trp", ".wmv", ".asf", ".flv", ".ogv", ".ogm", ".mxf", ".gif", ".y4m",
+    ".dv", ".rm", ".rmvb", ".nut", ".ivf", ".wtv", ".h264", ".264", ".avc", ".h265", ".265",
+    ".hevc", ".mjpg", ".mjpeg",
 })
 # fmt: on
 

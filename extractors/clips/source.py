@@ -125,8 +125,10 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
 def _open_folder(folder: Path, job: OpenJob) -> Source:
     if not job.frame_rate > 0:
         raise ExtractorError(f"{folder}: a frame rate must be above 0, got {job.frame_rate}")
-    images = list_frames(folder)
-    times_s, duration_s = np.arange(len(images)) / job.frame_rate, len(images) / job.frame_rate
+    series = list_frames(folder)
+    images = series.images
+    times_s = series.steps / job.frame_rate
+    duration_s = float(times_s[-1]) + 1 / job.frame_rate
     indices = plan(job, times_s, duration_s)
     height, width = read_image(images[0]).shape[:2]
     info = SourceInfo(
@@ -142,6 +144,7 @@ def _open_folder(folder: Path, job: OpenJob) -> Source:
         duration_s=duration_s,
         **_clip_times(indices, times_s, duration_s),
         time_source="frame rate",
+        remarks=series.remarks,
     )
     return Source(info, job.protocol, indices, images)
 

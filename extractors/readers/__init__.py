@@ -6,7 +6,12 @@ is loaded at first use.
 
 import lazy_loader
 
-from extractors.readers.file_names import FRAME_RATE, IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from extractors.readers.file_names import (
+    FRAME_RATE,
+    IMAGE_SUFFIXES,
+    PLAYLIST_SUFFIXES,
+    VIDEO_SUFFIXES,
+)
 from extractors.readers.progress import STALL_LIMIT_S, Progress, unobserved
 
 __getattr__, _, _heavy = lazy_loader.attach(
@@ -21,6 +26,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
 __all__ = [
     "FRAME_RATE",
     "IMAGE_SUFFIXES",
+    "PLAYLIST_SUFFIXES",
     "STALL_LIMIT_S",
     "VIDEO_SUFFIXES",
     "Container",

@@ -34,6 +34,7 @@ from extractors.readers.clock import (
 )
 from extractors.readers.completeness import missing_end
 from extractors.readers.damage import BrokenFrameError, Damage, Decoded, among, in_order
+from extractors.readers.kinds import other_kind
 from extractors.readers.packets import Packets, demuxed, frame_per_packet, read_packets, slots
 from extractors.readers.progress import Progress, unobserved
 
@@ -41,7 +42,7 @@ from extractors.readers.progress import Progress, unobserved
 _ONLY_THIS_FILE = {
     "protocol_whitelist": "file",
     "format_whitelist": "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,m4v,h264,hevc,ivf,"
-    "dv,gif,nut,rm,wtv,mjpeg",
+    "dv,gif,nut,rm,wtv,mjpeg,yuv4mpegpipe",
 }
 _INDEXED_FORMATS = {"mov", "matroska"}
 _DECORD_CODECS = {"h264", "hevc", "mpeg4"}
@@ -137,14 +138,26 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         size = path.stat().st_size if path.is_file() else 0
         raise ExtractorError(
             f"{path}: no video that can be read ({size} bytes; FFmpeg: {error.strerror}); "
-            "check that the file is complete"
+            "check that the file is complete and not encrypted"
         ) from error
     with file:
         stream = file.streams.best("video")
         if stream is None or stream.codec_context is None or _is_cover(stream):
-            raise ExtractorError(f"{path}: holds no video, or none in a format that can be decoded")
+            raise ExtractorError(f"{path}: {_without_video(file)}")
         stream.codec_context.thread_count = 1
         yield file, stream
+
+
+def _without_video(file: InputContainer) -> str:
+    """What is said of a file without a video stream that can be decoded."""
+    kinds = {stream.type for stream in file.streams}
+    if any(stream.codec_context is None for stream in file.streams.video):
+        return "its video is in a format for which there is no decoder here: convert it"
+    if kinds == {"audio"} or (
+        kinds == {"audio", "video"} and all(map(_is_cover, file.streams.video))
+    ):
+        return "holds no video, only sound"
+    return "holds no video, or none in a format that can be decoded"
 
 
 def decode(
@@ -202,6 +215,8 @@ def look(path: str | Path, progress: Progress = unobserved, every_frame: bool = 
     if not path.is_file():
         odd = path.exists() and not path.is_dir()
         raise ExtractorError(f"{path}: {'not a regular file' if odd else 'no such file'}")
+    if kind := other_kind(path):
+        raise ExtractorError(f"{path}: {kind}")
     with open_video(path) as (file, stream):
         packets = read_packets(file, stream, progress)
     if not packets.shown:

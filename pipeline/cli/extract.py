@@ -129,9 +129,10 @@ def extract(
 
       aqa-pipeline extract --dataset rg --dry-run
     """
+    from aqa.data import FeatureFolder
     from aqa.storage import as_place
     from pipeline.extraction import make_spec
-    from pipeline.footage import collect, footage_dataset, raw_dataset
+    from pipeline.footage import collect, footage_dataset, raw_dataset, told_apart
     from pipeline.workspace import data_root as find_data_root
     from pipeline.workspace import load_settings
 
@@ -146,9 +147,9 @@ def extract(
         raise UsageError("--labels goes with --dry-run and --videos")
     root = find_data_root(data_root, settings) if dataset else None
     if dataset:
-        found, failures = raw_dataset(dataset, root, settings.raw.get(dataset)), []
+        found, failures, notes = raw_dataset(dataset, root, settings.raw.get(dataset)), [], []
     else:
-        found, failures = collect(paths, frame_rate=frame_rate)
+        found, failures, notes = collect(paths, frame_rate=frame_rate)
     options = _ray_options(settings, ray_address, workers, decoders, gpus_per_worker)
     spec = make_spec(
         architecture=backbone or settings.backbone,
@@ -161,6 +162,10 @@ def extract(
         stall_limit_s=stall_limit,
     )
     folder = as_place(output) if output else settings.features / (dataset or "videos")
+    told = told_apart(found, FeatureFolder(folder))
+    found, failures = told.videos, [*failures, *told.failures]
+    for note in [*notes, *told.notes]:
+        console.note(note)
     asked = _Asked(found, failures, spec, folder, overwrite, dataset, root, labels)
     if dry_run:
         return _dry_run(asked, console)

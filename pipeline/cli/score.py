@@ -73,7 +73,9 @@ def score(
     from pipeline.workspace import RunFolder, load_settings, require_writable
 
     settings, console, part = load_settings(), Console(quiet, json), Part(start, end)
-    found, failures = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
+    found, failures, notes = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
+    for note in notes:
+        console.note(note)
     extraction = Extraction(
         device=chosen_device(device, settings),
         cache=settings.features / "scored",

@@ -63,8 +63,7 @@ def run_demo(folder: Path, console: Console, *, seed: int = 0, device: str = "cp
         "2/5 extracting clip features: a small Video Swin with RANDOM weights (fixed seed); "
         "it stands in for pretrained ones, which a demo cannot ship"
     )
-    found, _ = collect([videos])
-    outcome = extract(found, spec, folder / "features", console)
+    outcome = extract(collect([videos]).videos, spec, folder / "features", console)
     if outcome.failures:
         raise UsageError(f"the demo's own video failed: {outcome.failures[0].reason}")
 

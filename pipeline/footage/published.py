@@ -7,7 +7,7 @@ from pathlib import Path
 from aqa.data import DATASETS, DatasetKind
 from extractors.readers import VIDEO_SUFFIXES
 from pipeline.errors import UsageError
-from pipeline.footage.videos import Video, natural, refuse_same_ids, videos_in
+from pipeline.footage.videos import Video, natural, videos_in
 
 
 def footage_dataset(name: str) -> DatasetKind:
@@ -36,7 +36,6 @@ def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> 
     )
     if not videos:
         raise UsageError(f"{folder}: no raw {dataset} footage in this folder")
-    refuse_same_ids(videos)
     return videos
 
 

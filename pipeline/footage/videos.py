@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from aqa.errors import AqaError
 from aqa.storage import Place, RemotePath, as_place, states
-from extractors.readers import FRAME_RATE, VIDEO_SUFFIXES
+from extractors.readers import FRAME_RATE, PLAYLIST_SUFFIXES, VIDEO_SUFFIXES
 from pipeline.errors import Failure, UsageError
 from pipeline.footage.lists import Entry, is_frame_rate, is_list, read_list
 from pipeline.footage.stamps import is_image, suffix
+
+_KINDS_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -48,31 +51,42 @@ class Video:
         return cls(about["id"], as_place(about["path"]), about["frame_rate"])
 
 
+class Found(NamedTuple):
+    """What there is under some paths; ``notes`` say what was left out."""
+
+    videos: list[Video]
+    failures: list[Failure]
+    notes: list[str]
+
+
 def collect(
     paths: Sequence[str | Place],
     suffixes: frozenset[str] = VIDEO_SUFFIXES,
     frame_rate: float = FRAME_RATE,
-) -> tuple[list[Video], list[Failure]]:
+) -> Found:
     """Videos under ``paths``: files, folders of videos or frames, lists of such, URIs of them.
 
     They are sorted within a folder. Folders of frames are at ``frame_rate`` (frames/s) where a list
     does not say another. A path that is missing, a folder that holds nothing of use and a list that
-    cannot be read is a Failure; the others go on. Raises UsageError where two inputs would get the
-    same id, and for a frame rate that is none.
+    cannot be read is a Failure; the others go on. Two may have one id: ``told_apart``. Raises
+    UsageError for a frame rate that is none.
     """
     if not is_frame_rate(frame_rate):
         raise UsageError(f"--frame-rate {frame_rate:g}: expected frames per second, above 0")
     videos: list[Video] = []
+    notes: list[str] = []
     entries, failures = _entries([as_place(path) for path in paths])
     kinds = _kinds([entry.path for entry in entries])
     for entry, kind in zip(entries, kinds, strict=True):
-        found, problem = _at_entry(entry, kind, suffixes)
+        left_out: Counter[str] = Counter()
+        found, problem = _at_entry(entry, kind, suffixes, left_out)
+        if left_out:
+            notes.append(f"{entry.path}: not video: {_counts(left_out)}")
         rate = entry.frame_rate or frame_rate
         videos += [replace(video, frame_rate=rate) for video in found]
         if problem:
             failures.append(Failure(str(entry.path), f"{entry.where}{entry.path}: {problem}"))
-    refuse_same_ids(videos)
-    return videos, failures
+    return Found(videos, failures, notes)
 
 
 def _entries(paths: Sequence[Place]) -> tuple[list[Entry], list[Failure]]:
@@ -108,7 +122,9 @@ def _kinds(paths: Sequence[Place]) -> list[str | None]:
     return [kind(path) for path in paths]
 
 
-def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple[list[Video], str]:
+def _at_entry(
+    entry: Entry, kind: str | None, suffixes: frozenset[str], left_out: Counter[str]
+) -> tuple[list[Video], str]:
     """The videos at one entry, and what is wrong with it."""
     if kind is None:
         return [], "no such file or folder"
@@ -117,7 +133,7 @@ def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple
             return [], "a list inside a list"
         return [Video(entry.id or entry.path.stem, entry.path)], ""
     try:
-        found = list(videos_in(entry.path, suffixes))
+        found = list(videos_in(entry.path, suffixes, left_out))
     except PermissionError as error:
         return [], f"{error.filename} cannot be read ({error.strerror})"
     if not found:
@@ -129,18 +145,40 @@ def _at_entry(entry: Entry, kind: str | None, suffixes: frozenset[str]) -> tuple
     return [replace(found[0], id=entry.id)], ""
 
 
-def videos_in(folder: Place, suffixes: frozenset[str]) -> Iterator[Video]:
+def videos_in(
+    folder: Place, suffixes: frozenset[str], left_out: Counter[str] | None = None
+) -> Iterator[Video]:
+    """Videos and folders of frames below ``folder``; counts in ``left_out`` the files that are
+    neither, by their endings."""
     for below, names in _walk(folder):
         here = folder / below.as_posix()
+        shown = [name for name in names if not name.startswith(".")]
         videos = sorted(
-            (name for name in names if suffix(name) in suffixes and not name.startswith(".")),
+            (name for name in shown if suffix(name) in suffixes),
             key=lambda name: natural(Path(name)),
         )
         for name in videos:
             yield Video((below / name).with_suffix("").as_posix(), here / name)
-        if not videos and any(is_image(name) for name in names):
+        frames = not videos and any(is_image(name) for name in shown)
+        if frames:
             at_top = below == PurePosixPath()
             yield Video(folder.absolute().name if at_top else below.as_posix(), here)
+        if left_out is not None:
+            left_out.update(["hidden"] * (len(names) - len(shown)))
+            others = (name for name in shown if name not in set(videos))
+            left_out.update(_ending(name) for name in others if not (frames and is_image(name)))
+
+
+def _ending(name: str) -> str:
+    ending = suffix(name) or "without an ending"
+    return f"{ending} (a playlist)" if ending in PLAYLIST_SUFFIXES else ending
+
+
+def _counts(left_out: Counter[str]) -> str:
+    """``3 .txt, 1 .csv``."""
+    kinds = left_out.most_common()
+    more = [f"{sum(n for _, n in kinds[_KINDS_SHOWN:])} others"] if kinds[_KINDS_SHOWN:] else []
+    return ", ".join([f"{count} {ending}" for ending, count in kinds[:_KINDS_SHOWN]] + more)
 
 
 def _walk(folder: Place) -> Iterator[tuple[PurePosixPath, list[str]]]:
@@ -166,17 +204,6 @@ def _walk(folder: Place) -> Iterator[tuple[PurePosixPath, list[str]]]:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def refuse_same_ids(videos: Sequence[Video]) -> None:
-    seen: dict[str, Place] = {}
-    for video in videos:
-        if video.id in seen:
-            raise UsageError(
-                f"{seen[video.id]} and {video.path} would both be saved as {video.id!r}: "
-                "rename one, or extract them to different --output folders"
-            )
-        seen[video.id] = video.path
 
 
 def natural(path: Path) -> tuple[int, int, str]:

@@ -53,13 +53,12 @@ def test_late_start_is_seen(make_video) -> None:
     assert container.decord_unsafe == "its time stamps do not start at 0"
 
 
-@pytest.mark.parametrize(
-    ("name", "content"), [("empty.mp4", b""), ("text.mp4", b"no video at all\n" * 40)]
-)
-def test_no_video(tmp_path: Path, name: str, content: bytes) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-    words = rf"{name}: no video that can be read \({len(content)} bytes; .*check that the file"
+def test_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_bytes(b"no video at all\n" * 40)
+    words = (
+        r"text\.mp4: no video that can be read \(640 bytes; .*check that the file is complete and"
+    )
     with pytest.raises(ExtractorError, match=words):
         look(path)
 

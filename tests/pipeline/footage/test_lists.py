@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aqa.storage.places import RemotePath
-from pipeline.errors import UsageError
+from pipeline.footage.ids import told_apart
 from pipeline.footage.videos import collect
 
 
@@ -29,7 +29,7 @@ def films(tmp_path: Path) -> Path:
 def listed(folder: Path, name: str, text: str) -> list[tuple[str, str]]:
     """(id, path below the folder) of each video of a list that has no mistake."""
     (folder / name).write_text(text, encoding="utf-8")
-    videos, failures = collect([str(folder / name)])
+    videos, failures, _ = collect([str(folder / name)])
     assert failures == []
     return [(video.id, video.path.relative_to(folder).as_posix()) for video in videos]
 
@@ -49,7 +49,7 @@ def test_relative_to_the_list_not_to_the_working_directory(
 ) -> None:
     monkeypatch.chdir(films)
     (films / "films/list.txt").write_text("a.mp4\n../films/b.mp4\n")
-    videos, _ = collect(["films/list.txt"])
+    videos, *_ = collect(["films/list.txt"])
     assert [video.id for video in videos] == ["a", "b"]
 
 
@@ -89,7 +89,7 @@ def test_first_column_where_none_is_called_path(films: Path) -> None:
 def test_a_csv_that_does_not_say_where_its_paths_are(films: Path, first: str) -> None:
     """Its header would pass as a path that is missing, its scores as many."""
     (films / "l.csv").write_text(f"{first}\nfilms/b.mp4,8\n")
-    videos, (failure,) = collect([films / "l.csv"])
+    videos, (failure,), _ = collect([films / "l.csv"])
     assert videos == []
     assert failure.reason == (
         f"{films}/l.csv: no column 'path', and its first line, {first!r}, does not begin with a "
@@ -100,7 +100,7 @@ def test_a_csv_that_does_not_say_where_its_paths_are(films: Path, first: str) ->
 def test_the_frame_rate_of_a_line_wins_over_the_option(films: Path) -> None:
     touch(films / "frames/8/0.jpg")
     (films / "l.csv").write_text("path;Frame_Rate\nframes/7;29,97\nframes/8;\nfilms/a.mp4;30\n")
-    videos, failures = collect([films / "l.csv"], frame_rate=50)
+    videos, failures, _ = collect([films / "l.csv"], frame_rate=50)
     assert failures == []
     assert [(v.id, v.frame_rate) for v in videos] == [("7", 29.97), ("8", 50), ("a", 30)]
     assert [v.frame_rate for v in collect([films / "l.csv"])[0]] == [29.97, 25, 30]
@@ -109,7 +109,7 @@ def test_the_frame_rate_of_a_line_wins_over_the_option(films: Path) -> None:
 @pytest.mark.parametrize("rate", ["fast", "0", "-25", "nan", "inf", "25 fps"])
 def test_a_frame_rate_that_is_none_is_the_failure_of_its_line(films: Path, rate: str) -> None:
     (films / "l.csv").write_text(f"path,frame_rate\nframes/7,{rate}\nfilms/a.mp4,\n")
-    videos, (failure,) = collect([films / "l.csv"])
+    videos, (failure,), _ = collect([films / "l.csv"])
     assert [video.id for video in videos] == ["a"]
     assert failure.reason == (
         f"{films}/l.csv line 2: frame_rate {rate!r}: expected frames per second, a number above 0"
@@ -122,7 +122,7 @@ def test_a_mistake_names_list_and_line_and_the_rest_goes_on(films: Path) -> None
         "path,id\n\nfilms/gone.mp4,\nfilms/a.mp4,\n,nothing\ns3://me:a/b@c/x.mp4,\n"
         "other.txt,\nfilms,two\n"
     )
-    videos, failures = collect([films / "l.csv", films / "films/b.mp4"])
+    videos, failures, _ = collect([films / "l.csv", films / "films/b.mp4"])
     assert [video.id for video in videos] == ["a", "b"]
     reasons = {failure.reason.replace(str(films), "") for failure in failures}
     assert reasons == {
@@ -147,15 +147,18 @@ def test_a_mistake_names_list_and_line_and_the_rest_goes_on(films: Path) -> None
 def test_a_list_that_is_none(films: Path, name: str, content: bytes | None, words: str) -> None:
     if content is not None:
         (films / name).write_bytes(content)
-    videos, (failure,) = collect([films / name, films / "films/a.mp4"])
+    videos, (failure,), _ = collect([films / name, films / "films/a.mp4"])
     assert [video.id for video in videos] == ["a"]
     assert re.search(words, failure.reason), failure.reason
 
 
-def test_two_lines_of_one_id_are_refused(films: Path) -> None:
-    (films / "l.csv").write_text("path,id\nfilms/a.mp4,x\nfilms/b.mp4,x\n")
-    with pytest.raises(UsageError, match=r"a\.mp4 and .*b\.mp4 would both be saved as 'x'"):
-        collect([films / "l.csv"])
+def test_lines_of_one_id_are_failures_and_the_others_go_on(films: Path) -> None:
+    (films / "l.csv").write_text("path,id\nfilms/a.mp4,x\nfilms/b.mp4,x\nfilms/b.mp4,y\n")
+    told = told_apart(collect([films / "l.csv"]).videos)
+    assert [video.id for video in told.videos] == ["y"]
+    for failure, (name, other) in zip(told.failures, ("ab", "ba"), strict=True):
+        words = rf"{name}\.mp4: would be saved as 'x', as .*{other}\.mp4 would: rename one"
+        assert re.search(words, failure.reason)
 
 
 def test_a_list_in_a_bucket(bucket: RemotePath, films: Path) -> None:
@@ -165,7 +168,7 @@ def test_a_list_in_a_bucket(bucket: RemotePath, films: Path) -> None:
     uri = (bucket / "in/deep/ü.mp4").address
     lines = ("a 1.mp4", uri, "../in/gone.mp4", f"{films}/films/a.mp4")
     listing.write_whole(lambda file: file.write("\n".join(lines).encode()))
-    videos, (failure,) = collect([listing.address])
+    videos, (failure,), _ = collect([listing.address])
     assert [video.id for video in videos] == ["a 1", "ü", "a"]
     assert [video.path for video in videos[:2]] == [bucket / "in/a 1.mp4", bucket / "in/deep/ü.mp4"]
     at = f"s3://{bucket.host}/in"

@@ -7,11 +7,14 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aqa import AqaError
+from aqa.data.features import FeatureFolder, FeatureOrigin
 from aqa.storage.places import RemotePath
 from pipeline.errors import UsageError
+from pipeline.footage.ids import told_apart
 from pipeline.footage.published import raw_dataset
 from pipeline.footage.stamps import PART_BYTES, content_digest, source_stamp
 from pipeline.footage.videos import Video, collect
@@ -26,14 +29,14 @@ def touch(*paths: Path) -> None:
 def test_id_is_the_name_of_a_file_and_the_path_below_a_folder(tmp_path: Path) -> None:
     touch(tmp_path / "one.mp4", tmp_path / "more/a/2.mov", tmp_path / "more/a/10.MOV")
     touch(tmp_path / "more/notes.txt", tmp_path / "more/.hidden.mp4")
-    videos, failures = collect([tmp_path / "one.mp4", tmp_path / "more"])
+    videos, failures, _ = collect([tmp_path / "one.mp4", tmp_path / "more"])
     assert [video.id for video in videos] == ["one", "a/2", "a/10"]
     assert failures == []
 
 
 def test_dots_in_a_name_stay(tmp_path: Path) -> None:
     touch(tmp_path / "v/final.take.2.mp4")
-    videos, _ = collect([tmp_path / "v"])
+    videos, *_ = collect([tmp_path / "v"])
     assert videos[0].id == "final.take.2"
 
 
@@ -54,16 +57,60 @@ def test_a_frame_rate_is_above_0(tmp_path: Path, rate: float) -> None:
 def test_missing_and_empty_are_failures_and_the_rest_goes_on(tmp_path: Path) -> None:
     touch(tmp_path / "good.mp4")
     (tmp_path / "empty").mkdir()
-    videos, failures = collect([tmp_path / "gone.mp4", tmp_path / "empty", tmp_path / "good.mp4"])
+    videos, failures, _ = collect(
+        [tmp_path / "gone.mp4", tmp_path / "empty", tmp_path / "good.mp4"]
+    )
     assert [video.id for video in videos] == ["good"]
     assert "gone.mp4: no such file or folder" in failures[0].reason
     assert "empty: no video and no frames" in failures[1].reason
 
 
-def test_two_inputs_of_one_id_are_refused_before_any_work(tmp_path: Path) -> None:
+def test_what_is_left_out_of_a_folder_is_counted(tmp_path: Path) -> None:
+    touch(*(tmp_path / f"v/{name}" for name in ("a.MP4", "b.MTS", "c.gif", "deep/d.h264")))
+    touch(
+        *(tmp_path / f"v/{name}" for name in ("n.txt", "m.txt", "l.m3u8", ".h.mp4", "deep/README"))
+    )
+    videos, failures, notes = collect([tmp_path / "v"])
+    assert [video.id for video in videos] == ["a", "b", "c", "deep/d"] and not failures
+    assert notes == [
+        f"{tmp_path / 'v'}: not video: 2 .txt, 1 hidden, 1 .m3u8 (a playlist), 1 without an ending"
+    ]
+
+
+def test_images_beside_frames_are_no_news_but_images_beside_videos_are(tmp_path: Path) -> None:
+    touch(tmp_path / "v/frames/1.jpg", tmp_path / "v/frames/2.jpg", tmp_path / "v/frames/Thumbs.db")
+    assert collect([tmp_path / "v"]).notes == [f"{tmp_path / 'v'}: not video: 1 .db"]
+    touch(tmp_path / "w/a.mp4", tmp_path / "w/a.jpg")
+    assert collect([tmp_path / "w"]).notes == [f"{tmp_path / 'w'}: not video: 1 .jpg"]
+
+
+def test_files_that_differ_in_their_ending_keep_it(tmp_path: Path) -> None:
+    touch(tmp_path / "a/x.mp4", tmp_path / "a/x.mov", tmp_path / "a/y.mp4")
+    told = told_apart(collect([tmp_path / "a"]).videos)
+    assert [video.id for video in told.videos] == ["x.mov", "x.mp4", "y"] and not told.failures
+    assert told.notes == [
+        "files that differ in their ending alone keep it in their ids: x.mov and x.mp4"
+    ]
+
+
+def test_the_one_whose_features_are_there_keeps_its_id(tmp_path: Path) -> None:
     touch(tmp_path / "a/x.mp4", tmp_path / "a/x.mov")
-    with pytest.raises(UsageError, match=r"x\.mov and .*x\.mp4 would both be saved as 'x'"):
-        collect([tmp_path / "a"])
+    origin = FeatureOrigin("b", "w", None, "mini16x112")
+    kept = FeatureFolder(tmp_path / "out")
+    source = {"source": source_stamp(tmp_path / "a/x.mp4")}
+    kept.save("x", np.zeros((1, 2)), origin, source)
+    videos = collect([tmp_path / "a"]).videos
+    assert [(v.id, v.path.name) for v in told_apart(videos, kept).videos] == [
+        ("x.mov", "x.mov"),
+        ("x", "x.mp4"),
+    ]
+
+
+def test_files_of_one_name_in_two_places_are_failures(tmp_path: Path) -> None:
+    touch(tmp_path / "a/x.mp4", tmp_path / "b/x.mp4", tmp_path / "b/y.mp4")
+    told = told_apart(collect([tmp_path / "a/x.mp4", tmp_path / "b/x.mp4", tmp_path / "b"]).videos)
+    # The one below b has the id x too, and its place.
+    assert [video.id for video in told.videos] == ["y"] and len(told.failures) == 3
 
 
 def test_raw_logo_ids(tmp_path: Path) -> None:
@@ -140,21 +187,21 @@ def test_a_folder_in_a_bucket_is_read_as_one_here(bucket: RemotePath, tmp_path: 
     )  # fmt: skip
     touch(*(tmp_path / "here" / name for name in names))
     put(*(bucket / "there" / name for name in names))
-    here, _ = collect([tmp_path / "here"])
-    there, failures = collect([str((bucket / "there").address)])
+    here, *_ = collect([tmp_path / "here"])
+    there, failures, _ = collect([str((bucket / "there").address)])
     assert [video.id for video in there] == [video.id for video in here] and len(here) == 7
     assert failures == []
     for mine, other in zip(here, there, strict=True):
         below = mine.path.relative_to(tmp_path / "here").as_posix()
         assert other.path == bucket / "there" / below
-    (whole,), _ = collect([(bucket / "there/game/3").address])
+    (whole,), *_ = collect([(bucket / "there/game/3").address])
     assert whole.id == "3"
 
 
 def test_what_a_bucket_lacks_is_a_failure(bucket: RemotePath) -> None:
     put(bucket / "here.mp4", bucket / "empty/notes.md")
     places = [(bucket / name).address for name in ("gone.mp4", "here.mp4", "empty")]
-    videos, failures = collect(places)
+    videos, failures, _ = collect(places)
     assert [video.id for video in videos] == ["here"]
     at = f"s3://{bucket.host}"
     assert [failure.reason for failure in failures] == [
