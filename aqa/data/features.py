@@ -8,7 +8,9 @@ another file system (:mod:`aqa.storage.places`).
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,6 +23,9 @@ from aqa.data.sources import Digest, moved_record, no_digest, source_difference
 from aqa.errors import AqaError, SpoiledError
 from aqa.storage import Place, RemotePath, as_place, read_json, write_atomically, write_json
 
+# A file system takes names of 255 bytes.
+_LONGEST_NAME = 255 - len(".json")
+_NAME_KEPT = 200
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 
 
@@ -146,7 +151,11 @@ class FeatureFolder:
 
     def _record_path(self, video_id: str) -> Place:
         self.path(video_id)
-        return self.folder / "provenance" / f"{video_id}.json"
+        above, _, name = video_id.rpartition("/")
+        if len(os.fsencode(name)) > _LONGEST_NAME:  # as npy it fits, as json it would not
+            digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
+            name = f"{os.fsencode(name)[:_NAME_KEPT].decode('utf-8', 'ignore')}~{digest}"
+        return self.folder / "provenance" / above / f"{name}.json"
 
     def origin(self) -> FeatureOrigin | None:
         """Where these features come from; None for folders without provenance.json."""

@@ -174,7 +174,7 @@ def extract(
         return 1
     outcome = _run(asked, _runner(ray_address, options), console)
     _remember(asked, outcome, settings)
-    console.failures(outcome.failures)
+    console.failures(outcome.failures, outcome.log)
     if outcome.summary:
         console.note(outcome.summary)
     console.result(
@@ -235,6 +235,7 @@ def _dry_run(asked: _Asked, console: Console) -> int:
         divide,
         expected_origin,
         label_gaps,
+        look_at,
         refuse_other_origin,
         show_division,
     )
@@ -253,7 +254,8 @@ def _dry_run(asked: _Asked, console: Console) -> int:
             raise
         console.note(f"labels: {error}")
         gaps = None
-    show_division(division, gaps, console)
+    looks = look_at(division, asked.spec, console)
+    show_division(division, looks, gaps, console)
     return 1 if division.failures else 0
 
 

@@ -1,6 +1,6 @@
 """Footage to a folder of features."""
 
-from pipeline.extraction.dry_run import label_gaps, show_division
+from pipeline.extraction.dry_run import label_gaps, look_at, show_division
 from pipeline.extraction.folder import (
     divide,
     expected_origin,
@@ -28,6 +28,7 @@ __all__ = [
     "feature_origin",
     "label_gaps",
     "library_versions",
+    "look_at",
     "make_spec",
     "refuse_other_origin",
     "show_division",

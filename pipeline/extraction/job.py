@@ -25,8 +25,9 @@ from pipeline.extraction.folder import (
 from pipeline.extraction.runs import Automatic, Meter, Runner, Watch
 from pipeline.extraction.stages import ExtractionSpec, Finished
 from pipeline.footage import Video, footage_remarks
-from pipeline.workspace import Console
+from pipeline.workspace import Console, counted
 
+_REMARKS_SHOWN = 20
 # Of a disk, not of one video: the others would fail as well.
 _DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
@@ -39,6 +40,7 @@ class Outcome:
     skipped: tuple[str, ...]
     failures: tuple[Failure, ...]
     summary: str = ""  # how fast, and what was the limit
+    log: str = ""  # where the failures stand
 
 
 def extract(
@@ -68,7 +70,7 @@ def extract(
         failures = [*missing, *division.failures]
         log = _log(folder, videos, failures, missing)
         if not division.todo:
-            return Outcome((), tuple(division.complete), tuple(failures))
+            return Outcome((), tuple(division.complete), tuple(failures), log=str(log.path))
         versions = library_versions() | {"device": spec.device, "precision": spec.precision}
         about = _begin(folder, origin, versions, division, videos)
         keeper = _Keeper(folder, origin, about, log, {v.id: str(v.path) for v in division.todo})
@@ -83,11 +85,17 @@ def extract(
                 show()
         if division.overwriting:
             folder.write_origin(origin, versions)  # without the mark: it has come to its end
-    for line in keeper.remarks:
+    for line in keeper.remarks[:_REMARKS_SHOWN]:
         console.warn(line)
+    if (more := len(keeper.remarks) - _REMARKS_SHOWN) > 0:
+        console.warn(f"{counted(more, 'remark')} more: in the records, {output}/provenance")
     failures += keeper.failures
     return Outcome(
-        tuple(keeper.written), tuple(division.complete), tuple(failures), meter.summary()
+        tuple(keeper.written),
+        tuple(division.complete),
+        tuple(failures),
+        meter.summary(),
+        str(log.path),
     )
 
 

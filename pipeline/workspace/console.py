@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -23,6 +25,15 @@ from rich.table import Table
 from pipeline.errors import Failure
 
 PLAIN_INTERVAL_S = 5.0
+MOST_FAILURES = 20  # on a terminal, each in a row of its own
+
+
+def _kind_of(failure: Failure) -> str:
+    """Its reason without what is of this input alone: names and numbers."""
+    text = failure.reason
+    for own in sorted({failure.path, failure.name} - {""}, key=len, reverse=True):
+        text = text.replace(own, "")
+    return re.sub(r"[0-9]+([.:][0-9]+)*", "0", text)
 
 
 class Console:
@@ -89,13 +100,17 @@ class Console:
             yield show
             print(line(), file=sys.stderr, flush=True)
 
-    def failures(self, failures: Sequence[Failure]) -> None:
-        """What failed and why, on standard error: a table for people, a line each for programs."""
+    def failures(self, failures: Sequence[Failure], log: str = "") -> None:
+        """What failed and why, on standard error: a table for people, of many the reasons with how
+        often and where all of them stand (``log``); a line each for programs."""
         if not failures:
             return
         if not self._err.is_terminal:
             for failure in failures:
                 self.error(failure.reason)
+            return
+        if len(failures) > MOST_FAILURES:
+            self._grouped(failures, log)
             return
         table = Table(title="failed", title_justify="left", title_style="bold red")
         table.add_column("input", overflow="fold", ratio=1)
@@ -103,6 +118,20 @@ class Console:
         for failure in failures:
             table.add_row(failure.name, failure.reason)
         self._err.print(table, soft_wrap=False)
+
+    def _grouped(self, failures: Sequence[Failure], log: str) -> None:
+        groups: dict[str, list[Failure]] = defaultdict(list)
+        for failure in failures:
+            groups[_kind_of(failure)].append(failure)
+        table = Table(title=f"{len(failures)} failed", title_justify="left", title_style="bold red")
+        table.add_column("how many", justify="right", no_wrap=True)
+        table.add_column("the first", overflow="fold", ratio=1)
+        table.add_column("its reason", overflow="fold", ratio=3)
+        for group in sorted(groups.values(), key=len, reverse=True):
+            table.add_row(str(len(group)), group[0].name, group[0].reason)
+        self._err.print(table, soft_wrap=False)
+        if log:
+            self.note(f"all of them: {log}")
 
     @contextmanager
     def progress(self, what: str, total: int, unit: str) -> Iterator[Ticker]:

@@ -21,9 +21,9 @@ class FailureLog:
 
     def __init__(self, folder: FeatureFolder, names: Collection[str]) -> None:
         """``names``: ids and paths of what is tried now; their lines go."""
-        self._path = folder.folder / FILE_NAME
+        self.path = folder.folder / FILE_NAME
         try:
-            earlier = self._path.read_bytes().decode("utf-8", "replace")
+            earlier = self.path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             earlier = ""
         again = {None, *names}
@@ -46,9 +46,9 @@ class FailureLog:
     def _write(self) -> None:
         if self._lines:
             text = "\n".join(self._lines) + "\n"
-            write_atomically(self._path, lambda file: file.write(json_bytes(text)))
+            write_atomically(self.path, lambda file: file.write(json_bytes(text)))
         else:
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
 
 
 def _names(line: str) -> tuple[str | None, ...]:

@@ -47,11 +47,19 @@ def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Batch]:
                 except ExtractorError as error:
                     raise ExtractorError(f"{damage}; that is not enough: {error}") from None
     except Exception as error:  # any failure of one video is a batch, so that the others go on
-        reason = one_line(error).replace(str(place), str(video.path))
+        reason = _said_of(error, video).replace(str(place), str(video.path))
         if isinstance(error, DamagedVideoError):
             reason += " (extract --salvage takes that)"
         none = np.zeros((0, *spec.batch_shape[1:]), np.uint8)
         yield Batch(video.id, clips=none, error=reason, tried=tuple(tried))
+
+
+def _said_of(error: Exception, video: Video) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"{video.path}: no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{video.path}: cannot be read ({error.strerror})"
+    return one_line(error)
 
 
 def _salvaged(damage: DamagedVideoError, spec: ExtractionSpec) -> dict[str, Any]:

@@ -133,36 +133,36 @@ def test_no_name_ends_the_others(
     alone: Callable[..., Finished],
     ray_address: tuple[str, ...],
 ) -> None:
-    """Names that are not UTF-8, that hold line ends, and that leave no room for an ending."""
-    good = ["good", CAFE, "line\u2028end", "long" * 55]
+    """Names that are not UTF-8, that hold line ends, and that leave no room for another ending."""
+    good = ["good", CAFE, "line\u2028end", "long" * 55, "l" * 251]
     for number, name in enumerate(good):
         routine_video(f"in/{name}.mp4", seed=number)
-    longer = "longer"[:5] * 50 + "r"  # with .mp4 as long as a name may be; .json does not fit
-    routine_video(f"in/{longer}.mp4")
+    longer = "m" * 252  # with .ts as long as a name may be; .npy does not fit
+    routine_video(f"in/{longer}.ts")
     bad = os.fsdecode(b"words\xff")
     (tmp_path / f"in/{bad}.mp4").write_text("these are words")
     command = ("extract", "--videos", "in", *TINY, "--output", "out", *ray_address)
     done = cli(*command, "y" * 300, "y" * 300 + ".csv")
     assert done.exit_code == 1 and "Traceback" not in done.output
-    assert "4 extracted, 0 complete before, 4 failed: out" in done.output
+    assert "5 extracted, 0 complete before, 4 failed: out" in done.output
     folder = FeatureFolder("out")
     assert folder.ids() == sorted(good)
     for name in good:
         expected = alone(tmp_path / f"in/{name}.mp4", TINY_SPEC).features
         assert np.load(folder.path(name)).tobytes() == expected.tobytes()
         assert folder.record(name)["path"] == f"in/{name}.mp4"
-    assert f"{longer}.mp4: File name too long" in done.stderr
+    assert f"{longer}.ts: File name too long" in done.stderr
     assert r"words\udcff.mp4: no video that can be read" in done.stderr
 
     again = cli(*command)
-    assert "0 extracted, 4 complete before, 2 failed: out" in again.output
+    assert "0 extracted, 5 complete before, 2 failed: out" in again.output
     log = [json.loads(line) for line in Path("out/failures.jsonl").read_bytes().splitlines()]
     assert sorted(entry["id"] for entry in log) == sorted(
         [bad, longer, "y" * 300, "y" * 300 + ".csv"]
     )
     plan = cli(*command, "--dry-run")
     assert r"complete: caf\udce9" in plan.output
-    assert "2 videos to do, 4 complete, 0 not done" in plan.output
+    assert "1 video to do, 5 complete, 1 not done" in plan.output
 
 
 @pytest.mark.parametrize(

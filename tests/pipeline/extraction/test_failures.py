@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result as CliResult
-from quick import MINI
+from quick import MINI, TINY
+from rich.console import Console as RichConsole
 
 from aqa.data.features import FeatureFolder
 from pipeline.errors import Failure
 from pipeline.extraction.folder.failures import FILE_NAME, FailureLog
+from pipeline.workspace.console import Console
 
 Cli = Callable[..., CliResult]
 
@@ -54,12 +58,42 @@ def test_dry_run_of_own_videos(
         "extract", "--videos", "in", "gone.mp4", *MINI, "--dry-run", "--labels", "scores.csv"
     )
     assert plan.exit_code == 1
-    assert "to do: a (in/a.mp4)\nto do: deep/b (in/deep/b.mp4)\n" in plan.output
+    assert "to do: a (in/a.mp4), 3 clips\nto do: deep/b (in/deep/b.mp4), 3 clips\n" in plan.output
     assert "not done: gone.mp4: no such file or folder" in plan.output
     assert "no label: deep/b\nlabel without a video: zoe.mp4\n" in plan.output
     counts = "2 videos to do, 0 complete, 1 not done; 1 without a label, 1 label without a video"
     assert counts in plan.output
     assert not Path("features").exists()
+
+
+def test_a_dry_run_gives_the_verdicts_of_the_run(cli: Cli, damaged: Path, tmp_path: Path) -> None:
+    (tmp_path / "in/page.mp4").write_text("<!DOCTYPE html><html></html>")
+    cut = damaged.read_bytes()
+    (tmp_path / "in/cut.mp4").write_bytes(cut[: len(cut) // 2])
+    command = ("extract", "--videos", "in", *TINY, "--output", "out", "--ray-address", "none")
+    plan, done = cli(*command, "--salvage", "--dry-run"), cli(*command, "--salvage")
+    assert plan.exit_code == done.exit_code == 1
+    clips = len(np.load("out/damaged.npy"))
+    assert f"to do: damaged (in/damaged.mp4), {clips} clips\n" in plan.output
+    for name in ("page", "cut"):
+        (planned,) = re.findall(rf"not done: (in/{name}\.mp4: .*)", plan.output)
+        assert f"error: {planned}\n" in done.stderr
+
+
+def test_many_failures_on_a_terminal_are_grouped(capsys: pytest.CaptureFixture[str]) -> None:
+    failures = [Failure(f"v{n}", f"in/v{n}.mp4: cut at {n}.5 s", f"in/v{n}.mp4") for n in range(30)]
+    failures.append(Failure("x", "in/x.mp4: an empty file", "in/x.mp4"))
+    console = Console()
+    console._err = RichConsole(stderr=True, force_terminal=True, width=100, color_system=None)
+    console.failures(failures, "out/failures.jsonl")
+    printed = capsys.readouterr()
+    shown = printed.err
+    assert "31 failed" in shown and "all of them: out/failures.jsonl" in printed.out + shown
+    rows = [line.split("│")[1:4] for line in shown.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["30", "v0", "in/v0.mp4: cut at 0.5 s"],
+        ["1", "x", "in/x.mp4: an empty file"],
+    ]
 
 
 def test_dry_run_knows_what_is_complete_without_weights(
@@ -69,8 +103,6 @@ def test_dry_run_knows_what_is_complete_without_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It fetches nothing, and compares published weights by their name."""
-    import numpy as np
-
     from aqa.data.features import FeatureOrigin
     from pipeline.footage.stamps import source_stamp
 
