@@ -34,6 +34,7 @@ class SourceInfo:
     clip_end_s   when the clip's last frame stops being shown.
     time_source  what times are from: the container's time "stamps", the "codec"'s own rate, the
                  "header"'s, the "frame rate" of a folder.
+    stream       number of the video stream that is read, of ``streams``, a line each.
     remarks      what a person should know of the footage, a line each.
     clip_index   of a salvaged video: the numbers of its clips among the ``whole_clips`` of the
                  whole, of which some are left out; None: there is no gap.
@@ -53,6 +54,8 @@ class SourceInfo:
     clip_end_s: list[float] = field(repr=False)
     time_source: str = "stamps"
     remarks: tuple[str, ...] = ()
+    stream: int | None = None
+    streams: tuple[str, ...] = ()
     clip_index: list[int] | None = field(default=None, repr=False)
     whole_clips: int | None = None
 
@@ -63,6 +66,7 @@ class OpenJob:
 
     path     as the caller wrote it; a relative one starts from ``folder``.
     salvage  of a damaged video, the clips that lie outside of the damage.
+    stream   number of the video stream; None: the one that a person would watch.
     """
 
     path: str
@@ -73,6 +77,7 @@ class OpenJob:
     end_s: float | None
     frame_rate: float
     salvage: bool = False
+    stream: int | None = None
 
 
 @dataclass(frozen=True)

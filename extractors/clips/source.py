@@ -65,7 +65,7 @@ class Source:
         try:
             yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
         except DamagedVideoError as error:
-            raise _in_full(error, progress) from error
+            raise _in_full(error, progress, self.info.stream) from error
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
         ready, held, frame = prepare_frames(frames, self.protocol), -1, None
@@ -78,9 +78,9 @@ class Source:
             yield clip
 
 
-def _in_full(error: DamagedVideoError, progress: Progress) -> DamagedVideoError:
+def _in_full(error: DamagedVideoError, progress: Progress, stream: int | None) -> DamagedVideoError:
     """Where else it is damaged, and where it is good again."""
-    damage = look(error.path, progress, every_frame=True).damage
+    damage = look(error.path, progress, every_frame=True, stream=stream).damage
     if damage is None:
         return error
     return DamagedVideoError(error.path, damage.reason, damage.holes[0][0], damage.holes)
@@ -93,7 +93,7 @@ def open_source(job: OpenJob, progress: Progress) -> Source:
 
 
 def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
-    container = look(path, progress, every_frame=job.salvage)
+    container = look(path, progress, job.salvage, job.stream)
     times_s, duration_s = container.times_s, container.duration_s
     if job.salvage and container.holes:
         planned = plan_around(job, times_s, duration_s, container.holes)
@@ -116,6 +116,8 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         **_clip_times(indices, times_s, duration_s),
         time_source=container.time_source,
         remarks=container.remarks,
+        stream=container.stream,
+        streams=container.streams,
         clip_index=planned.clip_index,
         whole_clips=planned.whole_clips,
     )

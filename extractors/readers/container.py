@@ -17,7 +17,6 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -36,7 +35,10 @@ from extractors.readers.completeness import missing_end
 from extractors.readers.damage import BrokenFrameError, Damage, Decoded, among, in_order
 from extractors.readers.kinds import other_kind
 from extractors.readers.packets import Packets, demuxed, frame_per_packet, read_packets, slots
+from extractors.readers.picture import orientation
+from extractors.readers.picture import remarks as picture_remarks
 from extractors.readers.progress import Progress, unobserved
+from extractors.readers.streams import candidates, choose, described, is_cover
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
 _ONLY_THIS_FILE = {
@@ -65,7 +67,10 @@ class Container:
     height: int
     interlaced: bool
     rotation: int  # degrees counter-clockwise that a player turns the picture: 0, 90, 180, -90
-    video_streams: int
+    mirrored: bool  # before it is turned
+    stream: int  # the number of the one that is read
+    streams: tuple[str, ...]  # all video streams, a line each
+    video_streams: int  # without covers
     discarded: int  # packets that an edit list hides
     times_s: np.ndarray  # float64 [F], strictly increasing: when each shown frame appears
     duration_s: float  # until the last frame disappears, damaged or not
@@ -103,6 +108,7 @@ class Container:
             (self.discarded, f"an edit list hides {self.discarded} packets, decord shows them"),
             (self.video_streams > 1, f"it has {self.video_streams} video streams"),
             (self.rotation, "it is rotated"),
+            (self.mirrored, "it is mirrored"),
             (
                 self.width < _DECORD_MIN_WIDTH,
                 f"decord misreads less than {_DECORD_MIN_WIDTH} columns",
@@ -130,8 +136,11 @@ class Container:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its best video stream, decoded by one thread; ExtractorError if it has none."""
+def open_video(
+    path: Path, number: int | None = None
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The file and its video stream of this number (None: the first that can be decoded), decoded
+    by one thread; ExtractorError if it has none."""
     try:
         file = av.open(str(path.resolve()), options=_ONLY_THIS_FILE, metadata_errors="replace")
     except (FFmpegError, OSError) as error:
@@ -141,9 +150,10 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             "check that the file is complete and not encrypted"
         ) from error
     with file:
-        stream = file.streams.best("video")
-        if stream is None or stream.codec_context is None or _is_cover(stream):
+        able = candidates(file)
+        if not able:
             raise ExtractorError(f"{path}: {_without_video(file)}")
+        stream = able[0] if number is None else file.streams[number]
         stream.codec_context.thread_count = 1
         yield file, stream
 
@@ -154,7 +164,7 @@ def _without_video(file: InputContainer) -> str:
     if any(stream.codec_context is None for stream in file.streams.video):
         return "its video is in a format for which there is no decoder here: convert it"
     if kinds == {"audio"} or (
-        kinds == {"audio", "video"} and all(map(_is_cover, file.streams.video))
+        kinds == {"audio", "video"} and all(map(is_cover, file.streams.video))
     ):
         return "holds no video, only sound"
     return "holds no video, or none in a format that can be decoded"
@@ -208,20 +218,29 @@ def _note(error: BrokenFrameError, broken: list[BrokenFrameError] | None) -> Non
     broken.append(error)
 
 
-def look(path: str | Path, progress: Progress = unobserved, every_frame: bool = False) -> Container:
+def look(
+    path: str | Path,
+    progress: Progress = unobserved,
+    every_frame: bool = False,
+    stream: int | None = None,
+) -> Container:
     """Opens, demuxes and closes the file; decodes it where the packets cannot tell what is shown,
-    or to find all damage (``every_frame``).  ExtractorError if it is missing or no video."""
+    or to find all damage (``every_frame``).  ExtractorError if it is missing or no video.
+
+    stream  number of the video stream to be read; None: the one that a person would watch.
+    """
     path = Path(path)
     if not path.is_file():
         odd = path.exists() and not path.is_dir()
         raise ExtractorError(f"{path}: {'not a regular file' if odd else 'no such file'}")
     if kind := other_kind(path):
         raise ExtractorError(f"{path}: {kind}")
-    with open_video(path) as (file, stream):
+    number = _chosen(path, stream)
+    with open_video(path, number) as (file, stream):
         packets = read_packets(file, stream, progress)
     if not packets.shown:
         raise ExtractorError(f"{path}: its video stream holds no frames")
-    with open_video(path) as (file, stream):
+    with open_video(path, number) as (file, stream):
         formats = file.format.name.split(",")
         missing, codec = missing_end(path, formats[0]), _codec_name(stream)
         by_packet = frame_per_packet(packets, codec, formats, float(stream.time_base))
@@ -243,17 +262,20 @@ def look(path: str | Path, progress: Progress = unobserved, every_frame: bool = 
             raise ExtractorError(f"{path}: no video that can be read ({damage.reason})")
         trusted = trusted and clock.source == "stamps" and not clock.jumps
         ticks = np.array(stamps, np.int64) if trusted else None
-        turned = first.rotation % 180 != 0
+        turn = orientation(first)
         return Container(
             path=path,
             format=formats[0],
             codec=codec,
             pixels=first.format.name,
-            width=first.height if turned else first.width,
-            height=first.width if turned else first.height,
+            width=first.height if turn.swapped else first.width,
+            height=first.width if turn.swapped else first.height,
             interlaced=first.interlaced_frame,
             rotation=first.rotation,
-            video_streams=sum(not _is_cover(s) for s in file.streams.video),
+            mirrored=turn.mirrored,
+            stream=number,
+            streams=tuple(described(file)),
+            video_streams=sum(not is_cover(s) for s in file.streams.video),
             discarded=packets.count - len(packets.shown),
             times_s=clock.times_s,
             duration_s=clock.duration_s,
@@ -265,7 +287,7 @@ def look(path: str | Path, progress: Progress = unobserved, every_frame: bool = 
             damage=damage,
             numbers=numbers if damage else None,
             time_source=clock.source,
-            remarks=(*_jumps(clock), *_other_duration(file, clock)),
+            remarks=(*_jumps(clock), *_other_duration(file, clock), *picture_remarks(first)),
         )
 
 
@@ -329,8 +351,12 @@ def _other_duration(file: InputContainer, clock: Clock) -> Iterator[str]:
         yield f"its header says {spoken(header_s)}, {spoken(clock.duration_s)} are there"
 
 
-def _is_cover(stream: VideoStream) -> bool:
-    return bool(stream.disposition & Disposition.attached_pic)
+def _chosen(path: Path, asked: int | None) -> int | None:
+    with open_video(path) as (file, _):
+        try:
+            return choose(file, asked)
+        except ExtractorError as error:
+            raise ExtractorError(f"{path}: {error}") from None
 
 
 def _codec_name(stream: VideoStream) -> str:

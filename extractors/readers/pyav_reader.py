@@ -14,6 +14,7 @@ from av.video.stream import VideoStream
 from extractors.errors import DamagedVideoError
 from extractors.readers.container import Container, decode, open_video
 from extractors.readers.damage import BrokenFrameError
+from extractors.readers.picture import orientation
 from extractors.readers.progress import Progress, unobserved
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
@@ -23,7 +24,8 @@ SEEK_FROM_FRAME = 250
 def read_with_pyav(
     container: Container, indices: Sequence[int], progress: Progress = unobserved
 ) -> Iterator[np.ndarray]:
-    """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], rotated.
+    """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], turned and
+    mirrored as a player does.
 
     Holds one frame at a time.  DamagedVideoError where a frame is missing or broken; of a container
     that is known to be damaged all frames come, good or not.
@@ -31,7 +33,7 @@ def read_with_pyav(
     wanted = iter(indices)
     target, reached = next(wanted), 0
     reformatter = VideoReformatter()
-    with open_video(container.path) as (file, stream):
+    with open_video(container.path, container.stream) as (file, stream):
         try:
             for index, frame in _numbered(container, (file, stream), progress, target):
                 if container.ticks is not None and frame.pts != container.ticks[index]:
@@ -87,5 +89,4 @@ def _resting_on(container: Container, tick: int | None) -> int:
 def _to_rgb(frame: VideoFrame, reformatter: VideoReformatter) -> np.ndarray:
     """With the reformatter's defaults the pixels equal decord's bit for bit."""
     pixels = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-    turns = round(frame.rotation / 90)
-    return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+    return orientation(frame).apply(pixels)

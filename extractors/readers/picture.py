@@ -1,0 +1,62 @@
+"""How a player turns and mirrors the picture, and what else is to be known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+_UNIT = 1 << 16  # of the display matrix's fixed point numbers
+# Transfer curves of high dynamic range, by their numbers in ITU-T H.273.
+_HIGH_RANGE = {16: "HDR (PQ)", 18: "HDR (HLG)"}
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """What is done to the stored picture: rows and columns swapped, then flipped."""
+
+    swapped: bool = False
+    rows_flipped: bool = False
+    columns_flipped: bool = False
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether it is another picture than any rotation gives."""
+        return (self.swapped + self.rows_flipped + self.columns_flipped) % 2 == 1
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """uint8 [H, W, 3], as a player shows it."""
+        if self == UPRIGHT:
+            return pixels
+        shown = pixels.swapaxes(0, 1) if self.swapped else pixels
+        rows = slice(None, None, -1 if self.rows_flipped else 1)
+        columns = slice(None, None, -1 if self.columns_flipped else 1)
+        return np.ascontiguousarray(shown[rows, columns])
+
+
+UPRIGHT = Orientation()
+
+
+def orientation(frame: VideoFrame) -> Orientation:
+    """From the frame's display matrix, which places the point (x, y) at (ax + cy, bx + dy)
+    (libavutil/display.h). Of an odd angle the nearest quarter turn."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return UPRIGHT
+    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5] / _UNIT
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(False, bool(d < 0), bool(a < 0))
+    return Orientation(True, bool(b < 0), bool(c < 0))
+
+
+def remarks(frame: VideoFrame) -> list[str]:
+    """What of the picture is taken otherwise than a player shows it."""
+    said = []
+    if frame.interlaced_frame:
+        said.append("interlaced: taken with its combs, as it is stored")
+    kind = _HIGH_RANGE.get(int(getattr(frame, "color_trc", 0) or 0))
+    depth = max((component.bits for component in frame.format.components), default=8)
+    if kind:
+        said.append(f"{kind}, {depth} bit: taken as it is stored, duller than a player shows it")
+    return said
