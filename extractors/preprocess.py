@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 FRAMES_AHEAD = 3
 
 
-def prepare_frames(frames: Iterator[np.ndarray], protocol: Protocol) -> Iterator[np.ndarray]:
+def prepare_frames(
+    frames: Iterator[np.ndarray], protocol: Protocol, pixel_aspect: float = 1.0
+) -> Iterator[np.ndarray]:
     """``prepare_frame`` of each, in order, in a thread: the next frame is decoded meanwhile.
 
     At most FRAMES_AHEAD wait.  An error of ``frames`` comes after the frames before it.
@@ -32,7 +34,7 @@ def prepare_frames(frames: Iterator[np.ndarray], protocol: Protocol) -> Iterator
     with ThreadPoolExecutor(1) as pool:
         while failure is None:
             try:
-                waiting.append(pool.submit(prepare_frame, next(frames), protocol))
+                waiting.append(pool.submit(prepare_frame, next(frames), protocol, pixel_aspect))
             except Exception as error:  # StopIteration too
                 failure = error
             if len(waiting) > FRAMES_AHEAD:
@@ -43,26 +45,31 @@ def prepare_frames(frames: Iterator[np.ndarray], protocol: Protocol) -> Iterator
         raise failure
 
 
-def prepare_frame(frame: np.ndarray, protocol: Protocol) -> np.ndarray:
-    """uint8 RGB [height, width, 3] of any size -> uint8 [H, W, 3] of the protocol's size."""
+def prepare_frame(frame: np.ndarray, protocol: Protocol, pixel_aspect: float = 1.0) -> np.ndarray:
+    """uint8 RGB [height, width, 3] of any size -> uint8 [H, W, 3] of the protocol's size.
+
+    pixel_aspect  width of a pixel by its height.
+    """
     image = Image.fromarray(frame)
+    shown = (image.width * pixel_aspect, image.height)
     if protocol.crop is not None:
-        image = _resize_and_crop(image, protocol.short_side, protocol.crop)
+        image = _resize_and_crop(image, shown, protocol)
     elif protocol.short_side is not None:
-        image = image.resize(_resized(image.size, protocol.short_side), Image.Resampling.BILINEAR)
+        image = image.resize(_resized(shown, protocol.short_side), Image.Resampling.BILINEAR)
     height, width = protocol.size
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _resize_and_crop(
-    image: Image.Image, short_side: int | None, crop: tuple[int, int]
+    image: Image.Image, shown: tuple[float, int], protocol: Protocol
 ) -> Image.Image:
     """Only the part that the crop keeps is computed: its box in source pixels is resized at once.
 
     Pillow's kernel still sees the pixels beside the box, so the result is that of resizing the
     whole image and then cropping (torchvision's Resize and CenterCrop, black padding included).
     """
-    resized = image.size if short_side is None else _resized(image.size, short_side)
+    crop, short_side = protocol.crop, protocol.short_side
+    resized = (round(shown[0]), shown[1]) if short_side is None else _resized(shown, short_side)
     left, width, pad_left = _centre(resized[0], crop[1])
     top, height, pad_top = _centre(resized[1], crop[0])
     scale_x, scale_y = image.width / resized[0], image.height / resized[1]
@@ -80,7 +87,7 @@ def _resize_and_crop(
     return padded
 
 
-def _resized(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+def _resized(size: tuple[float, int], short_side: int) -> tuple[int, int]:
     """(width, height) with the short side given; the long side is truncated, as torchvision does.
 
     A 340 x 256 image with short_side 128 becomes 170 x 128.

@@ -33,6 +33,8 @@ class Protocol:
     short_side   the frame's short side is resized to this first (None: not).
     crop         (height, width) then cut from the centre, padded with black (None: not).
     size         (height, width) of the result.
+    aspect       "shown": pixels that are not square count as wide as a player shows them;
+                 "stored": as if they were square.
     mean, std    per channel (RGB), of values in 0..1.
     """
 
@@ -44,6 +46,7 @@ class Protocol:
     short_side: int | None = None
     crop: tuple[int, int] | None = None
     size: tuple[int, int] = (224, 224)
+    aspect: Literal["shown", "stored"] = "shown"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -145,6 +148,8 @@ def _valid(name: str, value: Any) -> bool:
         return (name == "crop" and value is None) or (pair and all(map(_whole, value)))
     if name in ("mean", "std"):
         return isinstance(value, tuple) and len(value) == 3 and all(map(_number, value))
+    if name == "aspect":
+        return value in ("shown", "stored")
     if name == "fps":
         return value == "native" or (_number(value) and 0 < value < math.inf)
     return _whole(value) or (name in ("clips", "short_side") and value is None)

@@ -35,6 +35,7 @@ class SourceInfo:
     time_source  what times are from: the container's time "stamps", the "codec"'s own rate, the
                  "header"'s, the "frame rate" of a folder.
     stream       number of the video stream that is read, of ``streams``, a line each.
+    pixel_aspect width of a pixel by its height; ``aspect`` "stored": it was not regarded.
     remarks      what a person should know of the footage, a line each.
     clip_index   of a salvaged video: the numbers of its clips among the ``whole_clips`` of the
                  whole, of which some are left out; None: there is no gap.
@@ -56,6 +57,8 @@ class SourceInfo:
     remarks: tuple[str, ...] = ()
     stream: int | None = None
     streams: tuple[str, ...] = ()
+    pixel_aspect: float = 1.0
+    aspect: Literal["shown", "stored"] = "shown"
     clip_index: list[int] | None = field(default=None, repr=False)
     whole_clips: int | None = None
 
@@ -67,6 +70,7 @@ class OpenJob:
     path     as the caller wrote it; a relative one starts from ``folder``.
     salvage  of a damaged video, the clips that lie outside of the damage.
     stream   number of the video stream; None: the one that a person would watch.
+    stored_aspect  pixels count as square whatever the protocol says.
     """
 
     path: str
@@ -78,6 +82,7 @@ class OpenJob:
     frame_rate: float
     salvage: bool = False
     stream: int | None = None
+    stored_aspect: bool = False
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ class Source:
             raise _in_full(error, progress, self.info.stream) from error
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
-        ready, held, frame = prepare_frames(frames, self.protocol), -1, None
+        aspect = self.info.pixel_aspect if self.info.aspect == "shown" else 1.0
+        ready, held, frame = prepare_frames(frames, self.protocol, aspect), -1, None
         for clip_indices in indices:
             clip = np.empty(self.protocol.clip_shape, np.uint8)
             for position, index in enumerate(clip_indices):
@@ -117,6 +118,8 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         time_source=container.time_source,
         remarks=container.remarks,
         stream=container.stream,
+        pixel_aspect=container.pixel_aspect,
+        aspect="stored" if job.stored_aspect else job.protocol.aspect,
         streams=container.streams,
         clip_index=planned.clip_index,
         whole_clips=planned.whole_clips,

@@ -123,6 +123,7 @@ def open_clips(
     frame_rate: float = FRAME_RATE,
     salvage: bool = False,
     stream: int | None = None,
+    stored_aspect: bool = False,
     stall_limit_s: float = STALL_LIMIT_S,
 ) -> ClipStream:
     """Opens the source and plans its clips; nothing is decoded before the first is asked for.
@@ -137,6 +138,7 @@ def open_clips(
     salvage         of a damaged video the clips that lie outside of the damage, on the grid of the
                     whole: ``info.clip_index`` tells which they are.  It is decoded twice.
     stream          number of a file's video stream; by default the one that a person would watch.
+    stored_aspect   pixels count as square, as in the published features of the data sets.
     stall_limit_s   reading that does not get on for so long is given up.
 
     Raises ExtractorError (in one line: the file, what is wrong, what to do); its subclass
@@ -148,7 +150,18 @@ def open_clips(
         raise ExtractorError(f"a limit without progress must be above 0 s, got {stall_limit_s}")
     path = Path(path)
     folder = "/" if path.is_absolute() else reading.working_folder()
-    job = OpenJob(str(path), folder, protocol, reader, start_s, end_s, frame_rate, salvage, stream)
+    job = OpenJob(
+        str(path),
+        folder,
+        protocol,
+        reader,
+        start_s,
+        end_s,
+        frame_rate,
+        salvage,
+        stream,
+        stored_aspect,
+    )
     try:
         opened = _open(job, stall_limit_s)
     except (reading.ReadingStopped, UnforeseenError) as error:

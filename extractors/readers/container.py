@@ -35,7 +35,7 @@ from extractors.readers.completeness import missing_end
 from extractors.readers.damage import BrokenFrameError, Damage, Decoded, among, in_order
 from extractors.readers.kinds import other_kind
 from extractors.readers.packets import Packets, demuxed, frame_per_packet, read_packets, slots
-from extractors.readers.picture import orientation
+from extractors.readers.picture import orientation, pixel_aspect
 from extractors.readers.picture import remarks as picture_remarks
 from extractors.readers.progress import Progress, unobserved
 from extractors.readers.streams import candidates, choose, described, is_cover
@@ -63,11 +63,12 @@ class Container:
     format: str  # FFmpeg's first name for it: "mov" (MP4 too), "matroska", "avi", ...
     codec: str
     pixels: str  # "yuv420p"
-    width: int  # as shown, rotation applied
+    width: int  # pixels as shown, rotation applied
     height: int
     interlaced: bool
     rotation: int  # degrees counter-clockwise that a player turns the picture: 0, 90, 180, -90
     mirrored: bool  # before it is turned
+    pixel_aspect: float  # width of a pixel by its height, as shown
     stream: int  # the number of the one that is read
     streams: tuple[str, ...]  # all video streams, a line each
     video_streams: int  # without covers
@@ -273,6 +274,7 @@ def look(
             interlaced=first.interlaced_frame,
             rotation=first.rotation,
             mirrored=turn.mirrored,
+            pixel_aspect=pixel_aspect(stream, turn),
             stream=number,
             streams=tuple(described(file)),
             video_streams=sum(not is_cover(s) for s in file.streams.video),

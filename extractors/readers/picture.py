@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
+_FLATTEST = Fraction(1, 4)  # no pixel of any format is narrower
 _UNIT = 1 << 16  # of the display matrix's fixed point numbers
 # Transfer curves of high dynamic range, by their numbers in ITU-T H.273.
 _HIGH_RANGE = {16: "HDR (PQ)", 18: "HDR (HLG)"}
@@ -48,6 +51,14 @@ def orientation(frame: VideoFrame) -> Orientation:
     if abs(a) + abs(d) >= abs(b) + abs(c):
         return Orientation(False, bool(d < 0), bool(a < 0))
     return Orientation(True, bool(b < 0), bool(c < 0))
+
+
+def pixel_aspect(stream: VideoStream, turn: Orientation) -> float:
+    """Width of a pixel by its height, as shown; 1 where nothing sensible is said."""
+    said = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not said or not _FLATTEST <= said <= 1 / _FLATTEST:
+        return 1.0
+    return float(1 / said if turn.swapped else said)
 
 
 def remarks(frame: VideoFrame) -> list[str]:

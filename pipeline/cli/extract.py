@@ -81,6 +81,13 @@ def extract(
             "--salvage-first", help="Of a damaged video keep only what comes before the damage."
         ),
     ] = False,
+    stream: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of the video stream to take. Default: the one that a person would watch.",
+        ),
+    ] = None,
     stall_limit: Annotated[
         float, typer.Option(min=1, help="Seconds after which a video that gives nothing is left.")
     ] = STALL_LIMIT_S,
@@ -159,6 +166,8 @@ def extract(
         precision=precision or settings.precision,
         reader=reader,
         salvage="first" if salvage_first else "all" if salvage else "none",
+        stream=stream,
+        stored_aspect=dataset is not None,
         stall_limit_s=stall_limit,
     )
     folder = as_place(output) if output else settings.features / (dataset or "videos")

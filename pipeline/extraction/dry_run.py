@@ -68,6 +68,7 @@ def look_at(division: Division, spec: ExtractionSpec, console: Console) -> dict[
                 with open_clips(
                     video.path,
                     spec.protocol,
+                    stream=spec.stream,
                     start_s=spec.start_s,
                     end_s=spec.end_s,
                     frame_rate=video.frame_rate,

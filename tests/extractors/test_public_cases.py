@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extractors import ExtractorError, get_protocol, look
+from extractors import ExtractorError, get_protocol, look, open_clips
 from extractors.readers.pyav_reader import read_with_pyav
 
 ReadNumber = Callable[[np.ndarray], int]
@@ -144,3 +144,86 @@ def test_a_clock_that_nobody_can_mean(cases: Path) -> None:
         ExtractorError, match=r"n1\.mp4: .* 100 frames over 14:13:20, which no player"
     ):
         look(cases / "40-own-odd-files/n1.mp4")
+
+
+RED, GREEN, BLUE, GREY = (200, 60, 60), (60, 180, 60), (60, 60, 200), (128, 128, 128)
+# Quarters as ffmpeg shows them: upper left, upper right, lower left, lower right.
+TURNED = {
+    "a_mirrored.mp4": (GREEN, RED, GREY, BLUE),
+    "b_upside_mirrored.mp4": (BLUE, GREY, RED, GREEN),
+    "c_turned_and_mirrored.mp4": (RED, BLUE, GREEN, GREY),
+    "d_half_turn.mp4": (GREY, BLUE, GREEN, RED),
+}
+
+
+def quarters(picture: np.ndarray) -> list[np.ndarray]:
+    """The mean colour of each, without its edges."""
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    parts = [picture[y : y + height, x : x + width] for y in (0, height) for x in (0, width)]
+    inner = slice(height // 4, -height // 4), slice(width // 4, -width // 4)
+    return [part[inner].mean(axis=(0, 1)) for part in parts]
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_turned_and_mirrored_as_a_player_does(cases: Path, name: str) -> None:
+    container = look(cases / "13-mirrored" / name)
+    (picture,) = read_with_pyav(container, [5])
+    assert np.allclose(quarters(picture), TURNED[name], atol=4)
+    assert picture.shape[:2] == (container.height, container.width)
+    assert container.mirrored == (name != "d_half_turn.mp4")
+    assert container.decord_unsafe is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a_hd_bt709_limited.mp4", "b_phone_bt709_full.mp4", "c_sd_bt601_limited.mp4",
+     "d_sd_bt601_full.mp4"],
+)  # fmt: skip
+def test_colours_as_tagged(cases: Path, name: str) -> None:
+    (picture,) = read_with_pyav(look(cases / "11-colour-range-matrix" / name), [5])
+    assert np.allclose(quarters(picture), (RED, GREEN, BLUE, GREY), atol=4)
+
+
+def test_untagged_colours_are_bt601_and_grey_stays_grey(cases: Path) -> None:
+    (picture,) = read_with_pyav(look(cases / "11-colour-range-matrix/e_hd_untagged.mp4"), [5])
+    by_bt601 = ((187, 46, 61), (69, 201, 63), (60, 51, 193), GREY)
+    assert np.allclose(quarters(picture), by_bt601, atol=4)
+
+
+@pytest.mark.parametrize("name", ["a_pal_wide.mp4", "b_pal_wide.mpg", "c_hdv_like.mkv"])
+def test_pixels_that_are_not_square_count_as_wide_as_they_are_shown(cases: Path, name: str) -> None:
+    """The circle of the case under contiguous32, which squashes 300 x 224 to 224 x 224."""
+
+    def circle(protocol: str, **options) -> tuple[int, int]:
+        with open_clips(cases / "10-anamorphic" / name, protocol, **options) as clips:
+            rows, columns = np.nonzero(next(iter(clips))[0].mean(axis=2) > 128)
+        return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+    assert circle("contiguous32") == (pytest.approx(133, abs=3), pytest.approx(178, abs=3))
+    stored = circle("contiguous32(aspect=stored)")
+    assert stored[0] == pytest.approx(100 if name[0] == "c" else 94, abs=3)
+    assert circle("contiguous32", stored_aspect=True) == stored
+
+
+@pytest.mark.parametrize("letter", "abcd")
+def test_a_cover_is_not_the_film(cases: Path, read_number: ReadNumber, letter: str) -> None:
+    (path,) = (cases / "18-cover-art").glob(f"{letter}_*.m*")
+    container = look(path)
+    assert container.frame_count == 100 and len(container.streams) == 2
+    frames = read_with_pyav(container, [0, 99])
+    assert [read_number(frame) for frame in frames] == [0, 99]
+
+
+def test_a_stream_that_is_asked_for(cases: Path) -> None:
+    path = cases / "18-cover-art/d_cover_as_plain_stream.mkv"
+    assert look(path, stream=0).frame_count == 1 and look(path, stream=1).frame_count == 100
+    words = r"plain_stream\.mkv: it has no video stream 7 .*0: mjpeg 1280 x 720, 1: h264 320 x 240"
+    with pytest.raises(ExtractorError, match=words):
+        look(path, stream=7)
+
+
+@pytest.mark.parametrize("name", ["a_avchd.MTS", "b_broadcast.ts"])
+def test_combs_are_said(cases: Path, name: str) -> None:
+    container = look(cases / "09-interlaced" / name)
+    assert (container.frame_count, container.duration_s) == (100, pytest.approx(4.0))
+    assert container.remarks == ("interlaced: taken with its combs, as it is stored",)

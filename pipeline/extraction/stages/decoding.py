@@ -93,6 +93,8 @@ def _batches(
         # decord is not for what is damaged.
         reader="auto" if salvaged else spec.reader,
         salvage=bool(salvaged) and spec.salvage == "all",
+        stream=spec.stream,
+        stored_aspect=spec.stored_aspect,
         start_s=spec.start_s,
         end_s=min(ends_s, default=None),
         frame_rate=video.frame_rate,

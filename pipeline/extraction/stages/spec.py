@@ -28,6 +28,8 @@ class ExtractionSpec:
     precision      of the backbone's matrix products.
     salvage        what of a damaged video is kept: "none", "first" what comes before the damage,
                    "all" what lies outside of it.
+    stream         number of the video stream; None: the one that a person would watch.
+    stored_aspect  pixels count as square: of published data sets, as they were extracted.
     stall_limit_s  a reading process that gives nothing for so long is ended.
     """
 
@@ -40,6 +42,8 @@ class ExtractionSpec:
     end_s: float | None = None
     precision: Precision = "float32"
     salvage: Salvage = "none"
+    stream: int | None = None
+    stored_aspect: bool = False
     stall_limit_s: float = STALL_LIMIT_S
 
     @property
