@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError
-from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -32,20 +29,15 @@ from extractors.readers.clock import (
     steady,
 )
 from extractors.readers.completeness import missing_end
-from extractors.readers.damage import BrokenFrameError, Damage, Decoded, among, in_order
-from extractors.readers.kinds import other_kind
-from extractors.readers.packets import Packets, demuxed, frame_per_packet, read_packets, slots
+from extractors.readers.damage import Damage, Decoded, among, in_order
+from extractors.readers.decoding import scan
+from extractors.readers.opening import chosen_stream, open_video
+from extractors.readers.packets import Packets, frame_per_packet, read_packets, slots
 from extractors.readers.picture import orientation, pixel_aspect
 from extractors.readers.picture import remarks as picture_remarks
 from extractors.readers.progress import Progress, unobserved
-from extractors.readers.streams import candidates, choose, described, is_cover
+from extractors.readers.streams import described, is_cover
 
-# A playlist in disguise must not make FFmpeg open other files or addresses.
-_ONLY_THIS_FILE = {
-    "protocol_whitelist": "file",
-    "format_whitelist": "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,m4v,h264,hevc,ivf,"
-    "dv,gif,nut,rm,wtv,mjpeg,yuv4mpegpipe",
-}
 _INDEXED_FORMATS = {"mov", "matroska"}
 _DECORD_CODECS = {"h264", "hevc", "mpeg4"}
 _DECORD_PIXELS = {"yuv420p"}
@@ -136,89 +128,6 @@ class Container:
                 raise DamagedVideoError(str(self.path), self.damage.reason, good_s, self.holes)
 
 
-@contextmanager
-def open_video(
-    path: Path, number: int | None = None
-) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file and its video stream of this number (None: the first that can be decoded), decoded
-    by one thread; ExtractorError if it has none."""
-    try:
-        file = av.open(str(path.resolve()), options=_ONLY_THIS_FILE, metadata_errors="replace")
-    except (FFmpegError, OSError) as error:
-        size = path.stat().st_size if path.is_file() else 0
-        raise ExtractorError(
-            f"{path}: no video that can be read ({size} bytes; FFmpeg: {error.strerror}); "
-            "check that the file is complete and not encrypted"
-        ) from error
-    with file:
-        able = candidates(file)
-        if not able:
-            raise ExtractorError(f"{path}: {_without_video(file)}")
-        stream = able[0] if number is None else file.streams[number]
-        stream.codec_context.thread_count = 1
-        yield file, stream
-
-
-def _without_video(file: InputContainer) -> str:
-    """What is said of a file without a video stream that can be decoded."""
-    kinds = {stream.type for stream in file.streams}
-    if any(stream.codec_context is None for stream in file.streams.video):
-        return "its video is in a format for which there is no decoder here: convert it"
-    if kinds == {"audio"} or (
-        kinds == {"audio", "video"} and all(map(is_cover, file.streams.video))
-    ):
-        return "holds no video, only sound"
-    return "holds no video, or none in a format that can be decoded"
-
-
-def decode(
-    file: InputContainer,
-    stream: VideoStream,
-    progress: Progress = unobserved,
-    *,
-    first_tick: int | None = None,
-    broken: list[BrokenFrameError] | None = None,
-) -> Iterator[VideoFrame]:
-    """Frames in the order shown, those before ``first_tick`` left out.
-
-    Raises BrokenFrameError; with a list in ``broken`` notes it there and goes on with what comes,
-    good or not.
-    """
-    number = frames = 0
-    for packet in _demuxed(file, stream, broken):
-        progress()
-        try:
-            decoded = packet.decode()
-        except FFmpegError as error:
-            reason = f"FFmpeg: {error.strerror}"
-            _note(BrokenFrameError(reason, frames, packet=number), broken)
-            decoded = []
-        for frame in decoded:
-            if first_tick is not None and (frame.pts is None or frame.pts < first_tick):
-                continue
-            if frame.is_corrupt:
-                reason = "a frame cannot be decoded in full"
-                _note(BrokenFrameError(reason, frames, tick=frame.pts), broken)
-            yield frame
-            frames += 1
-        number += bool(packet.size) and not packet.is_discard
-
-
-def _demuxed(
-    file: InputContainer, stream: VideoStream, broken: list[BrokenFrameError] | None
-) -> Iterator[Packet]:
-    try:
-        yield from demuxed(file, stream)
-    except FFmpegError as error:  # where it ends the packets tell: read_packets
-        _note(BrokenFrameError(f"FFmpeg: {error.strerror}", 0), broken if broken is None else [])
-
-
-def _note(error: BrokenFrameError, broken: list[BrokenFrameError] | None) -> None:
-    if broken is None:
-        raise error
-    broken.append(error)
-
-
 def look(
     path: str | Path,
     progress: Progress = unobserved,
@@ -231,82 +140,86 @@ def look(
     stream  number of the video stream to be read; None: the one that a person would watch.
     """
     path = Path(path)
-    if not path.is_file():
-        odd = path.exists() and not path.is_dir()
-        raise ExtractorError(f"{path}: {'not a regular file' if odd else 'no such file'}")
-    if kind := other_kind(path):
-        raise ExtractorError(f"{path}: {kind}")
-    number = _chosen(path, stream)
-    with open_video(path, number) as (file, stream):
-        packets = read_packets(file, stream, progress)
+    number = chosen_stream(path, stream)
+    with open_video(path, number) as (file, video):
+        packets = read_packets(file, video, progress)
     if not packets.shown:
         raise ExtractorError(f"{path}: its video stream holds no frames")
-    with open_video(path, number) as (file, stream):
-        formats = file.format.name.split(",")
-        missing, codec = missing_end(path, formats[0]), _codec_name(stream)
-        by_packet = frame_per_packet(packets, codec, formats, float(stream.time_base))
-        whole = not (every_frame or missing or packets.broken)
-        trusted = by_packet and whole
-        first, came, broken = _scan(file, stream, progress, first_only=trusted)
-        stamps, numbers = came, np.arange(len(came))
-        if by_packet:
-            stamps, numbers = among(came, sorted(packet.pts for packet in packets.shown))
-        elif broken and formats[0] != "avi":  # whose stamps are made up by FFmpeg
-            stamps, numbers = in_order(came)
+    with open_video(path, number) as (file, video):
         try:
-            clock = _clock(stream, packets, stamps, formats[0])
+            timeline = _timeline(path, (file, video), packets, every_frame, progress)
         except ExtractorError as error:
             raise ExtractorError(f"{path}: {error}") from None
-        decoded = Decoded(packets, stamps, clock, stream.time_base)
-        damage = decoded.damage(broken, missing)
-        if damage and damage.holes == ((0.0, math.inf),):
-            raise ExtractorError(f"{path}: no video that can be read ({damage.reason})")
-        trusted = trusted and clock.source == "stamps" and not clock.jumps
-        ticks = np.array(stamps, np.int64) if trusted else None
+        first, clock, ticks = timeline.first, timeline.clock, timeline.ticks
         turn = orientation(first)
         return Container(
             path=path,
-            format=formats[0],
-            codec=codec,
+            format=_format(file),
+            codec=_codec_name(video),
             pixels=first.format.name,
             width=first.height if turn.swapped else first.width,
             height=first.width if turn.swapped else first.height,
             interlaced=first.interlaced_frame,
             rotation=first.rotation,
             mirrored=turn.mirrored,
-            pixel_aspect=pixel_aspect(stream, turn),
+            pixel_aspect=pixel_aspect(video, turn),
             stream=number,
             streams=tuple(described(file)),
-            video_streams=sum(not is_cover(s) for s in file.streams.video),
+            video_streams=sum(not is_cover(each) for each in file.streams.video),
             discarded=packets.count - len(packets.shown),
             times_s=clock.times_s,
             duration_s=clock.duration_s,
             ticks=ticks,
-            stored=np.array([p.pts for p in packets.shown], np.int64) if trusted else None,
-            key_frames=np.searchsorted(ticks, sorted(p.pts for p in packets.shown if p.key))
-            if trusted
-            else np.zeros(1, np.int64),
-            damage=damage,
-            numbers=numbers if damage else None,
+            stored=None if ticks is None else np.array([p.pts for p in packets.shown], np.int64),
+            key_frames=np.zeros(1, np.int64)
+            if ticks is None
+            else np.searchsorted(ticks, sorted(p.pts for p in packets.shown if p.key)),
+            damage=timeline.damage,
+            numbers=timeline.numbers if timeline.damage else None,
             time_source=clock.source,
             remarks=(*_jumps(clock), *_other_duration(file, clock), *picture_remarks(first)),
         )
 
 
-def _scan(
-    file: InputContainer, stream: VideoStream, progress: Progress, first_only: bool
-) -> tuple[VideoFrame, list[int | None], list[BrokenFrameError]]:
-    """(first frame, time stamps of all, what is broken) by decoding; only the first if told."""
-    first, stamps, broken = None, [], []
-    for frame in decode(file, stream, progress, broken=broken):
-        first = first or frame
-        stamps.append(frame.pts)
-        if first_only:
-            return first, stamps, []
-    if first is None:
-        reason = str(broken[0]) if broken else "no frame can be decoded"
-        raise ExtractorError(f"{file.name}: no video that can be read ({reason})")
-    return first, stamps, broken
+@dataclass(frozen=True, eq=False)
+class _Timeline:
+    """``ticks`` and ``numbers`` as in ``Container``; ``first`` frame that is shown."""
+
+    first: VideoFrame
+    clock: Clock
+    ticks: np.ndarray | None
+    numbers: np.ndarray
+    damage: Damage | None
+
+
+def _timeline(
+    path: Path,
+    opened: tuple[InputContainer, VideoStream],
+    packets: Packets,
+    every_frame: bool,
+    progress: Progress,
+) -> _Timeline:
+    """From the packets alone where they can be trusted, else by decoding. ExtractorError, without
+    the file's name, where there is nothing good, or nobody could play it."""
+    file, stream = opened
+    format, codec = _format(file), _codec_name(stream)
+    missing = missing_end(path, format)
+    by_packet = frame_per_packet(
+        packets, codec, file.format.name.split(","), float(stream.time_base)
+    )
+    trusted = by_packet and not (every_frame or missing or packets.broken)
+    first, came, broken = scan(file, stream, progress, first_only=trusted)
+    stamps, numbers = came, np.arange(len(came))
+    if by_packet:
+        stamps, numbers = among(came, sorted(packet.pts for packet in packets.shown))
+    elif broken and format != "avi":  # whose stamps are made up by FFmpeg
+        stamps, numbers = in_order(came)
+    clock = _clock(stream, packets, stamps, format)
+    damage = Decoded(packets, stamps, clock, stream.time_base).damage(broken, missing)
+    if damage and damage.holes == ((0.0, math.inf),):
+        raise ExtractorError(f"no video that can be read ({damage.reason})")
+    sound = trusted and clock.source == "stamps" and not clock.jumps
+    return _Timeline(first, clock, np.array(stamps, np.int64) if sound else None, numbers, damage)
 
 
 def _clock(
@@ -353,12 +266,8 @@ def _other_duration(file: InputContainer, clock: Clock) -> Iterator[str]:
         yield f"its header says {spoken(header_s)}, {spoken(clock.duration_s)} are there"
 
 
-def _chosen(path: Path, asked: int | None) -> int | None:
-    with open_video(path) as (file, _):
-        try:
-            return choose(file, asked)
-        except ExtractorError as error:
-            raise ExtractorError(f"{path}: {error}") from None
+def _format(file: InputContainer) -> str:
+    return file.format.name.split(",")[0]
 
 
 def _codec_name(stream: VideoStream) -> str:

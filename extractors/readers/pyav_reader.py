@@ -12,8 +12,10 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from extractors.errors import DamagedVideoError
-from extractors.readers.container import Container, decode, open_video
+from extractors.readers.container import Container
 from extractors.readers.damage import BrokenFrameError
+from extractors.readers.decoding import decode
+from extractors.readers.opening import open_video
 from extractors.readers.picture import orientation
 from extractors.readers.progress import Progress, unobserved
 

@@ -40,10 +40,10 @@ def candidates(file: InputContainer) -> list[VideoStream]:
     return sorted(able, key=lambda stream: stream is not best)
 
 
-def choose(file: InputContainer, asked: int | None) -> int | None:
+def choose(file: InputContainer, asked: int | None) -> int:
     """The number of the stream ``asked`` for, else of the one to be watched: no cover, no still,
-    and among the longest the one that FFmpeg would take. None: there is none. Reads all packets
-    where there are several. ExtractorError, without the file's name, for one that is not there.
+    and among the longest the one that FFmpeg would take. Reads all packets where there are
+    several. ExtractorError, without the file's name, for one that is not there.
     """
     able = candidates(file)
     if asked is not None:
@@ -54,7 +54,7 @@ def choose(file: InputContainer, asked: int | None) -> int | None:
             )
         return asked
     if len(able) < 2:
-        return able[0].index if able else None
+        return able[0].index
     packets: Counter[int] = Counter()
     last_s: dict[int, float] = {}
     for packet in file.demux(*able):
