@@ -12,9 +12,11 @@ from aqa.data.config import DatasetConfig, FeaturesConfig
 from aqa.data.features import FeatureFolder, FeatureOrigin
 from aqa.data.kind import Wanted
 from aqa.data.labels import Label, Labels, join_scores
-from aqa.data.matching import Matching, match_ids
+from aqa.data.matching import Matching, match_ids, near
 from aqa.errors import AqaError, listing
 from aqa.storage import Place, as_place
+
+_NEAR_NAMES = 10  # more are not looked for: listings show fewer
 
 
 class DataConfig(Protocol):
@@ -162,7 +164,9 @@ def _check(
     twice = [name for name, count in Counter(la.video_id for la in labels).items() if count > 1]
     unlabelled = [label.video_id for label in labels if label.score is None]
     known, several = set(matching.ids.values()), matching.several
-    missing = [la.video_id for la in labels if la.video_id not in known | several.keys()]
+    missing = _with_near(
+        [la.video_id for la in labels if la.video_id not in known | several.keys()], folder
+    )
     doubtful = [f"{name} ({' or '.join(others)})" for name, others in several.items()]
     outside = [
         f"{label.video_id} ({score:g})"
@@ -186,6 +190,13 @@ def _check(
     ]
     if problems:
         raise AqaError(f"{source}: {'; '.join(problems)}")
+
+
+def _with_near(missing: list[str], folder: FeatureFolder) -> list[str]:
+    """Each with the name that is there and looks like it: ``run00 (there is run00_rgb)``."""
+    there = folder.ids() if missing else []
+    alike = {name: near(name, there) for name in missing[:_NEAR_NAMES]}
+    return [f"{name} (there is {alike[name]})" if alike.get(name) else name for name in missing]
 
 
 def _origin(config: DataConfig, folder: FeatureFolder) -> tuple[FeatureOrigin | None, list[str]]:

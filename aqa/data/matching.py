@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -50,13 +52,16 @@ def match_ids(written: Iterable[str], there: Collection[str]) -> Matching:
     means ``b/c`` or ``c``, whichever is there; where both are, it is joined to neither.
     """
     there = set(there)
+    by_letters: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(there):
+        by_letters[unicodedata.normalize("NFC", name)].append(name)
     matching = Matching()
     wanted_by: dict[str, list[str]] = defaultdict(list)
     for name in dict.fromkeys(written):
         if name in there:
             matching.ids[name] = name
             continue
-        fits = _fitting(name, there)
+        fits = _fitting(name, by_letters)
         if len(fits) > 1:
             matching.several[name] = fits
         elif fits:
@@ -72,12 +77,28 @@ def match_ids(written: Iterable[str], there: Collection[str]) -> Matching:
     return matching
 
 
-def _fitting(name: str, there: set[str]) -> list[str]:
-    """The ids that are there and that a written path may stand for, with as many folders as fit."""
-    path = PurePosixPath(name.replace("\\", "/"))
+def near(name: str, there: Collection[str]) -> str | None:
+    """An id that is there and may be what is meant: with leading zeros that a spreadsheet took
+    (``1`` or ``1.0``, ``001``), or with an addition of another tool (``run00``, ``run00_rgb``)."""
+    digits = re.sub(r"\.0$", "", name)
+    padded = [found for found in there if digits.isdecimal() and found.lstrip("0") == digits]
+    longer = [
+        found for found in there if found.startswith(name) and not found[len(name) :][:1].isalnum()
+    ]
+    return next(iter([*padded, *sorted(longer, key=len)]), None)
+
+
+def _fitting(name: str, there: dict[str, list[str]]) -> list[str]:
+    """The ids that are there and that a written path may stand for, with as many folders as fit.
+
+    ``there``: ids by their composed letters; a Mac writes ``ü`` as two of them.
+    """
+    path = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/"))
     plain = path.with_suffix("") if path.suffix.lower() in KNOWN_ENDINGS else path
+    if path.as_posix() in there:
+        return there[path.as_posix()]
     if plain.as_posix() in there:
-        return [plain.as_posix()]
+        return there[plain.as_posix()]
     parts = [part for part in plain.parts if part not in ("/", "..")]
     shorter = ("/".join(parts[start:]) for start in range(len(parts)))
-    return [found for found in dict.fromkeys(shorter) if found in there]
+    return [found for short in dict.fromkeys(shorter) for found in there.get(short, ())]

@@ -3,13 +3,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
+import re
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from aqa.data.kind import DatasetKind, Wanted
 from aqa.data.labels import Label, Labels, to_score
 from aqa.errors import AqaError, listing
 from aqa.storage import Place
+
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of Excel and LibreOffice, of older Excel
+_SAVE = "save it as CSV UTF-8"
 
 
 def _find(wanted: Wanted) -> tuple[Place, Path]:
@@ -23,9 +31,9 @@ def read_table(path: Path, score: str = "", apparatus: str | None = None) -> Lab
     rows, decimal_commas = _rows(path)
     parts: dict[str, list[Label]] = {"train": [], "test": []}
     wrong: list[str] = []
-    for line, row in enumerate(rows, 2):
-        video_id, text = (row["id"] or "").strip(), (row["score"] or "").strip()
-        split = (row.get("split") or "train").strip().lower()
+    for line, row in rows:
+        video_id, text = row["id"], row["score"]
+        split = (row.get("split") or "train").lower()
         if not video_id or split not in parts:
             wrong.append(f"line {line}: " + (f"split {split!r}" if video_id else "no id"))
             continue
@@ -42,28 +50,71 @@ def read_table(path: Path, score: str = "", apparatus: str | None = None) -> Lab
     return Labels(parts["train"], parts["test"], path)
 
 
-def _rows(path: Path) -> tuple[list[dict[str, str]], bool]:
-    """The lines below the header, and whether a comma is the decimal sign."""
+Row = tuple[int, dict[str, str]]
+
+
+def _rows(path: Path) -> tuple[list[Row], bool]:
+    """(line number, cells by column) below the header, and whether a comma is the decimal sign."""
+    lines = list(io.StringIO(_text(path), newline=""))
+    asked = re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE) if lines else None
+    above = 1 if asked else 0  # a line by which Excel is told the separator
+    above += sum(1 for _ in takewhile(lambda line: line[:1] in "#\r\n", lines[above:]))
+    header = lines[above] if above < len(lines) else ""
+    separator = asked[1] if asked else next((sign for sign in "\t;" if sign in header), ",")
+    if separator == ";" and "," in header and not asked:
+        separator = ","
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            # Where a comma is the decimal sign, spreadsheets separate with semicolons.
-            header = file.readline()
-            semicolons = ";" in header and "," not in header
-            file.seek(0)
-            separator = ";" if semicolons else ","
-            reader = csv.DictReader(file, delimiter=separator, skipinitialspace=True)
-            columns = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = columns
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise AqaError(f"{path} cannot be read as CSV: {error}") from error
+        cells = csv.reader(lines[above:], delimiter=separator, skipinitialspace=True)
+        read = [(above + cells.line_num, [cell.strip() for cell in row]) for row in cells]
+    except csv.Error as error:
+        raise AqaError(f"{path} cannot be read as CSV: {error}; {_SAVE}") from error
+    columns = [name.lower() for name in read[0][1]] if read else []
     missing = [name for name in ("id", "score") if name not in columns]
     if missing:
         raise AqaError(
             f"{path} has no column {' and '.join(missing)}: expected id,score[,split], "
             f"got {','.join(columns) or 'nothing'}"
         )
-    return rows, semicolons
+    rows = [(line, row) for line, row in read[1:] if any(row) and not row[0].startswith("#")]
+    wrong = [
+        f"line {line}: {len(row)} cells under {len(columns)} columns"
+        for line, row in rows
+        if any(row[len(columns) :])
+    ]
+    if wrong:
+        raise AqaError(
+            f"{path}: {listing(wrong)} (is a comma the decimal sign? then separate with semicolons)"
+        )
+    padded = ((line, row + [""] * (len(columns) - len(row))) for line, row in rows)
+    by_column = [(line, dict(zip(columns, row, strict=False))) for line, row in padded]
+    return by_column, separator == ";" or _decimal_commas([row["score"] for _, row in by_column])
+
+
+def _decimal_commas(scores: Sequence[str]) -> bool:
+    """Whether scores in a table without semicolons have decimal commas: ``"10,5"``. Three digits
+    behind a comma may as well be thousands."""
+    with_comma = [score for score in scores if "," in score]
+    return (
+        bool(with_comma)
+        and not any("." in score for score in scores)
+        and all(re.fullmatch(r"[+-]?\d+,\d{1,2}", score) for score in with_comma)
+    )
+
+
+def _text(path: Path) -> str:
+    """The file as text; AqaError, with what to do, where it is a workbook or in an old encoding."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise AqaError(f"{path} cannot be read: {error.strerror}") from error
+    if content.startswith(_WORKBOOKS):
+        raise AqaError(f"{path} is a workbook of a spreadsheet, not a CSV: {_SAVE}")
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise AqaError(f"{path} is not UTF-8 (line {line}): {_SAVE}") from error
 
 
 OWN = DatasetKind(name="csv", find=_find, read=read_table, below_root=False, configs=("own",))

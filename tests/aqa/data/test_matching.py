@@ -3,7 +3,7 @@
 import pytest
 
 from aqa.data import match_ids
-from aqa.data.matching import KNOWN_ENDINGS
+from aqa.data.matching import KNOWN_ENDINGS, near
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,22 @@ def test_every_ending_of_footage_is_known() -> None:
     from extractors.readers.file_names import VIDEO_SUFFIXES
 
     assert VIDEO_SUFFIXES < KNOWN_ENDINGS
+
+
+def test_composed_and_decomposed_letters_are_the_same_id() -> None:
+    composed, decomposed = "M\u00fcller", "Mu\u0308ller"
+    assert match_ids([composed], [decomposed]).ids == {composed: decomposed}
+    assert match_ids([decomposed + ".mp4"], [composed]).ids == {decomposed + ".mp4": composed}
+    both = match_ids(["M\u00fcller.mp4"], [composed, decomposed])
+    assert both.ids == {} and both.several == {"M\u00fcller.mp4": [decomposed, composed]}
+
+
+@pytest.mark.parametrize(
+    ("written", "there"), [("1", "001"), ("1.0", "001"), ("run00", "run00_rgb")]
+)
+def test_a_near_name_is_shown(written: str, there: str) -> None:
+    assert near(written, ["zebra", there, "other"]) == there
+
+
+def test_nothing_is_near() -> None:
+    assert near("g2_0", ["g2_1", "g2_00", "g1_0"]) is None
