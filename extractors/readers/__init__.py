@@ -12,6 +12,7 @@ from extractors.readers.file_names import (
     PLAYLIST_SUFFIXES,
     VIDEO_SUFFIXES,
 )
+from extractors.readers.kinds import other_kind
 from extractors.readers.progress import STALL_LIMIT_S, Progress, unobserved
 
 __getattr__, _, _heavy = lazy_loader.attach(
@@ -35,6 +36,7 @@ __all__ = [
     "decord_available",
     "list_frames",
     "look",
+    "other_kind",
     "read_image",
     "read_images",
     "read_with_decord",

@@ -27,7 +27,10 @@ _BEGINNINGS = (
     (b"\x1f\x8b", "compressed (gzip): unpack it"),
     (b"%pdf", "a PDF"),
     (b"\x93numpy", "a NumPy array, not a video"),
+    (b"\x89hdf\r\n", "an HDF5 or MATLAB file, not a video"),
+    (b"matlab 5", "a MATLAB file, not a video"),
 )
+_PICKLE = tuple(bytes([0x80, version]) for version in range(2, 6))
 _PICTURE_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"avif": "AVIF"}
 
 
@@ -39,6 +42,8 @@ def other_kind(path: Path) -> str | None:
         return "an empty file"
     if head.count(0) == len(head) > 64:
         return "nothing but zeros: its place was kept, it was never written"
+    if head.startswith(_PICKLE):
+        return "a pickle, which is not opened: that could run what is in it"
     text = head[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     for beginning, kind in _BEGINNINGS:
         if text.startswith(beginning) and not (beginning == b"bm" and len(head) < 54):

@@ -60,7 +60,7 @@ def score(
       aqa-pipeline score videos/ --checkpoint model.pt --report report.html
     """
     from extractors.readers import VIDEO_SUFFIXES
-    from pipeline.footage import collect
+    from pipeline.footage import collect, without_other_kinds
     from pipeline.reports import print_json, show_result
     from pipeline.scoring import (
         FEATURE_SUFFIX,
@@ -76,6 +76,8 @@ def score(
     found, failures, notes = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
     for note in notes:
         console.note(note)
+    found, refused = without_other_kinds(found)
+    failures += refused
     extraction = Extraction(
         device=chosen_device(device, settings),
         cache=settings.features / "scored",

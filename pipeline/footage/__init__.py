@@ -5,7 +5,7 @@ from pipeline.footage.ids import told_apart
 from pipeline.footage.published import footage_dataset, raw_dataset
 from pipeline.footage.remarks import footage_remarks
 from pipeline.footage.stamps import content_digest, source_stamp
-from pipeline.footage.videos import Video, collect
+from pipeline.footage.videos import Video, collect, without_other_kinds
 
 __all__ = [
     "Video",
@@ -17,4 +17,5 @@ __all__ = [
     "raw_dataset",
     "source_stamp",
     "told_apart",
+    "without_other_kinds",
 ]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from aqa.errors import AqaError
 from aqa.storage import Place, RemotePath, as_place, states
-from extractors.readers import FRAME_RATE, PLAYLIST_SUFFIXES, VIDEO_SUFFIXES
+from extractors.readers import FRAME_RATE, PLAYLIST_SUFFIXES, VIDEO_SUFFIXES, other_kind
 from pipeline.errors import Failure, UsageError
 from pipeline.footage.lists import Entry, is_frame_rate, is_list, read_list
 from pipeline.footage.stamps import is_image, suffix
@@ -80,13 +80,27 @@ def collect(
     for entry, kind in zip(entries, kinds, strict=True):
         left_out: Counter[str] = Counter()
         found, problem = _at_entry(entry, kind, suffixes, left_out)
-        if left_out:
+        if left_out and not (entry.path / "provenance.json").exists():  # a feature folder
             notes.append(f"{entry.path}: not video: {_counts(left_out)}")
         rate = entry.frame_rate or frame_rate
         videos += [replace(video, frame_rate=rate) for video in found]
         if problem:
             failures.append(Failure(str(entry.path), f"{entry.where}{entry.path}: {problem}"))
     return Found(videos, failures, notes)
+
+
+def without_other_kinds(videos: Sequence[Video]) -> tuple[list[Video], list[Failure]]:
+    """Those that may be footage, and failures for files here that are something else by their first
+    bytes: for a command that would fetch weights before it opens them. Feature files stay."""
+    kept, failures = [], []
+    for video in videos:
+        path = video.path
+        looked_at = isinstance(path, Path) and path.suffix != ".npy" and path.is_file()
+        if looked_at and (kind := other_kind(path)):
+            failures.append(Failure(str(path), f"{path}: {kind}", str(path)))
+        else:
+            kept.append(video)
+    return kept, failures
 
 
 def _entries(paths: Sequence[Place]) -> tuple[list[Entry], list[Failure]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -379,3 +380,19 @@ def test_report_page_in_a_browser(
         assert page.evaluate("document.documentElement.scrollWidth") <= 420
         assert problems == []
         browser.close()
+
+
+def test_what_is_no_video_is_refused_before_weights_are_looked_for(
+    cli: Callable[..., CliResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AQA_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.setenv("AQA_WEIGHTS_URL", f"file://{tmp_path}/nowhere")
+    np.savez(tmp_path / "x.npz", np.zeros((9, 1024)))
+    (tmp_path / "y.pkl").write_bytes(pickle.dumps({"features": [1.0]}))
+    features = np.random.default_rng(0).normal(size=(60, 1024)).astype(np.float32)
+    np.save(tmp_path / "good.npy", features)
+    done = cli("score", "x.npz", "y.pkl", "good.npy", "--checkpoint", "fisv-pcs")
+    assert done.exit_code == 1 and "good.npy: " in done.stdout
+    assert "error: x.npz: a ZIP archive: unpack it\n" in done.stderr
+    assert "error: y.pkl: a pickle, which is not opened: that could run" in done.stderr
+    assert "weights" not in done.stderr
