@@ -27,6 +27,7 @@ def told_apart(videos: Sequence[Video], kept: FeatureFolder | None = None) -> To
     Where the folder ``kept`` has features of one of them as ``a``, that one stays ``a``. Others of
     one id are failures, all of them; the rest go on.
     """
+    videos = list({(video.id, str(video.path)): video for video in videos}.values())  # given twice
     same: dict[str, list[Video]] = defaultdict(list)
     for video in videos:
         same[video.id].append(video)
