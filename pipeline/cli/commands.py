@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 import typer
 
@@ -15,7 +16,7 @@ from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.extract import extract
 from pipeline.cli.models import models
-from pipeline.cli.options import INTERRUPTED, Version, guarded
+from pipeline.cli.options import Version, guarded
 from pipeline.cli.score import score
 from pipeline.cli.train import train
 
@@ -34,10 +35,11 @@ def main() -> None:
     try:
         app()
     except SystemExit as ending:
-        if ending.code == INTERRUPTED:  # threads that compute are not waited for
+        if ending.code and any(thread.daemon for thread in threading.enumerate()):
+            # Threads that compute are not waited for, and must not find the interpreter gone.
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(INTERRUPTED)
+            os._exit(ending.code if isinstance(ending.code, int) else 1)
         raise
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.cluster import RayOptions
     from pipeline.workspace import Settings
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def _print_version(wanted: bool) -> None:
@@ -76,7 +79,10 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         _show_any_name()
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _terminated)
         try:
+            _require_working_folder()
             status = command(*args, **kwargs)
         except (UsageError, AqaError, ExtractorError) as error:
             Console().error(" ".join(str(error).split()))
@@ -87,12 +93,31 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
                 raise
             Console().error(f"{error.filename}: {error.strerror}")
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            Console().error("interrupted; what is finished is kept, the same command does the rest")
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as error:
+            what, status = "interrupted", INTERRUPTED
+            if isinstance(error, Terminated):
+                what, status = "terminated", TERMINATED
+            Console().error(f"{what}; what is finished is kept, the same command does the rest")
+            raise typer.Exit(status) from None
         raise typer.Exit(status or 0)
 
     return run
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which schedulers send: it ends a command as Ctrl-C does."""
+
+
+def _terminated(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise Terminated
+
+
+def _require_working_folder() -> None:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("the working directory is gone: change to one that is there") from None
 
 
 def _show_any_name() -> None:

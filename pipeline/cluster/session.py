@@ -8,8 +8,10 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,13 +94,24 @@ def _start(options: RayOptions) -> Any:
         if type(error).__name__ == "AuthenticationError":  # not in older versions of Ray
             reason = "it has another token, or there is none here"
         if address is None:
-            raise UsageError(f"cannot start Ray on this machine: {reason}") from None
+            raise UsageError(f"cannot start Ray on this machine: {reason} ({_room()})") from None
         mode = os.environ.get("RAY_AUTH_MODE", "not set")
         raise UsageError(
             f"cannot join a Ray cluster at {address}: {reason}; is it up, and are RAY_AUTH_MODE "
             f"(here {mode}) and RAY_AUTH_TOKEN as on its nodes?"
         ) from None
     return ray
+
+
+def _room() -> str:
+    """What Ray needs of this machine: room for its session and for its objects."""
+    places = (tempfile.gettempdir(), "/dev/shm")
+    free = [
+        f"{place}: {shutil.disk_usage(place).free / 2**30:.1f} GiB free"
+        for place in places
+        if os.path.isdir(place)
+    ]
+    return ", ".join([*free, "--ray-address none works without Ray"])
 
 
 def _knock(address: str) -> None:

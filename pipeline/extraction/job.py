@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
-from contextlib import closing
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aqa.data import FeatureFolder, FeatureOrigin
 from aqa.storage import Place
-from pipeline.errors import Failure, one_line
+from pipeline.errors import Failure, UsageError, one_line
 from pipeline.extraction.folder import (
     Division,
     FailureLog,
@@ -61,7 +63,7 @@ def extract(
     """
     folder, runner = FeatureFolder(output), runner or Automatic()
     origin = feature_origin(spec)
-    with claim(output, console.note):
+    with claim(output, console.note), _disk(output):
         folder.sweep()
         refuse_other_origin(folder, origin, overwrite, [video.id for video in videos])
         division = divide(videos, folder, origin, overwrite)
@@ -83,6 +85,7 @@ def extract(
             for video in ended:
                 meter.ended(video.id, failed=not keeper.keep(video))
                 show()
+        keeper.look_again()
         if division.overwriting:
             folder.write_origin(origin, versions)  # without the mark: it has come to its end
     for line in keeper.remarks[:_REMARKS_SHOWN]:
@@ -97,6 +100,25 @@ def extract(
         meter.summary(),
         str(log.path),
     )
+
+
+@contextmanager
+def _disk(output: Place) -> Iterator[None]:
+    """A disk that is full or gone is one line, with what is kept; it ends the command, or each of
+    the videos that are left would be computed in vain."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        room = ""
+        if isinstance(output, Path) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            with suppress(OSError):
+                room = f", {shutil.disk_usage(output).free / 2**20:.1f} MiB free"
+        raise UsageError(
+            f"{error.filename or output}: {error.strerror}{room}; what is finished is kept: when "
+            "the disk takes more, the same command does the rest"
+        ) from None
 
 
 @dataclass
@@ -123,6 +145,16 @@ class _Keeper:
         self.written.append(video.id)
         self.remarks += [f"{path}: {line}" for line in footage_remarks(video.record)]
         return True
+
+    def look_again(self) -> None:
+        """What was written and is not there any more has failed."""
+        present = set(self.folder.ids())
+        for video_id in [each for each in self.written if each not in present]:
+            self.written.remove(video_id)
+            path = self.paths[video_id]
+            reason = f"{path}: its features are gone from {self.folder.folder}: who removed them?"
+            self.failures.append(Failure(video_id, reason, path))
+            self.log.add(self.failures[-1])
 
     def _save(self, video: Finished) -> str:
         """Why the features could not be kept; empty when they are."""
