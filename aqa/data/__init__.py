@@ -12,7 +12,9 @@ from aqa.data.matching import Matching, match_ids
 from aqa.data.registry import DATASETS, register
 
 # It needs torch.
-__getattr__, _, _heavy = lazy_loader.attach(__name__, submod_attrs={"videos": ["Videos"]})
+__getattr__, _, _heavy = lazy_loader.attach(
+    __name__, submod_attrs={"videos": ["Videos", "require_readable"]}
+)
 __all__ = [
     "DATASETS",
     "OWN_SCORE",
@@ -35,4 +37,5 @@ __all__ = [
     "read_labels",
     "read_table",
     "register",
+    "require_readable",
 ]

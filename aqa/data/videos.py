@@ -126,3 +126,10 @@ class Videos:
         there = steps < lengths.unsqueeze(1)  # [B, count]
         rows = torch.where(there, starts.unsqueeze(1) + steps * stride, 0)
         return self.clips[rows] * there.unsqueeze(-1)
+
+
+def require_readable(examples: Sequence[Example]) -> None:
+    """AqaError that names every feature file of these that cannot be used, also for its width; for
+    those that are needed only after hours of work."""
+    if examples:
+        Videos.load(examples, (0.0, 1.0), torch.device("cpu"))

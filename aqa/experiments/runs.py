@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aqa.checkpoints import load_checkpoint, save_checkpoint
 from aqa.config import ExperimentConfig
-from aqa.data import AqaDataset
+from aqa.data import AqaDataset, require_readable
 from aqa.errors import AqaError
 from aqa.experiments.evaluation import Evaluation, evaluate
 from aqa.experiments.folds import make_folds
@@ -95,6 +95,7 @@ def run(task: Run, on_epoch: OnEpoch | None = None) -> RunResult:
         return finished
     for left_over in task.folder.glob(".*.tmp"):  # of a write that was killed
         left_over.unlink()
+    require_readable([*task.dataset.train, *task.dataset.test])  # before hours of training
     model = train(
         task.config,
         task.dataset,

@@ -112,5 +112,13 @@ def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
-    write_atomically(path, lambda file: file.write(text.getvalue().encode()))
+    writer.writerows({name: _no_formula(value) for name, value in row.items()} for row in rows)
+    write_atomically(
+        path, lambda file: file.write(text.getvalue().encode(errors="backslashreplace"))
+    )
+
+
+def _no_formula(value: Any) -> Any:
+    """A name that a spreadsheet would run as a formula gets a leading apostrophe."""
+    formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if formula else value

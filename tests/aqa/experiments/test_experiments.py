@@ -10,7 +10,7 @@ from aqa.data.dataset import Example
 from aqa.experiments.evaluation import Evaluation
 from aqa.experiments.folds import make_folds
 from aqa.experiments.runs import RunResult, finished_result, plan, run
-from aqa.experiments.table import summarise
+from aqa.experiments.table import save_results, summarise
 
 
 def examples(count):
@@ -154,3 +154,26 @@ def test_deviations_are_over_folds_and_over_seeds():
 def test_seeds_must_differ(small_config, small_dataset, tmp_path):
     with pytest.raises(AqaError, match="expected different numbers"):
         plan(small_config(), small_dataset, tmp_path, seeds=[1, 1])
+
+
+@pytest.mark.parametrize("spoil", ["nan", "width"])
+def test_the_features_of_the_test_split_are_read_before_the_first_epoch(
+    small_config, small_dataset, tmp_path, spoil
+):
+    path = small_dataset.test[-1].features_path
+    features = np.load(path)
+    np.save(path, np.full_like(features, np.nan) if spoil == "nan" else features[:, :-1])
+    (task,) = plan(small_config(), small_dataset, tmp_path)
+    with pytest.raises(AqaError, match=f"{path.name}: (NaN or infinity|features are)"):
+        run(task, on_epoch=lambda *_: pytest.fail("it trained"))
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_names_in_a_table_are_no_formulas_and_need_not_be_utf_8(tmp_path):
+    names = ["=1+1", "-dash", "@x", "caf\udce9", "plain-1"]
+    rows = [{"id": name, "score": -1.5} for name in names]
+    save_results(tmp_path, {}, rows, rows)
+    written = (tmp_path / "predictions.csv").read_text().splitlines()
+    assert written == [
+        "id,score", "'=1+1,-1.5", "'-dash,-1.5", "'@x,-1.5", r"caf\udce9,-1.5", "plain-1,-1.5",
+    ]  # fmt: skip
