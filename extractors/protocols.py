@@ -35,6 +35,8 @@ class Protocol:
     size         (height, width) of the result.
     aspect       "shown": pixels that are not square count as wide as a player shows them;
                  "stored": as if they were square.
+    deinterlace  "no": combs stay; "bwdif": FFmpeg's filter of that name makes one frame of each
+                 interlaced one.
     mean, std    per channel (RGB), of values in 0..1.
     """
 
@@ -47,6 +49,7 @@ class Protocol:
     crop: tuple[int, int] | None = None
     size: tuple[int, int] = (224, 224)
     aspect: Literal["shown", "stored"] = "shown"
+    deinterlace: Literal["no", "bwdif"] = "no"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
 
@@ -150,6 +153,8 @@ def _valid(name: str, value: Any) -> bool:
         return isinstance(value, tuple) and len(value) == 3 and all(map(_number, value))
     if name == "aspect":
         return value in ("shown", "stored")
+    if name == "deinterlace":
+        return value in ("no", "bwdif")
     if name == "fps":
         return value == "native" or (_number(value) and 0 < value < math.inf)
     return _whole(value) or (name in ("clips", "short_side") and value is None)

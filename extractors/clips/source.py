@@ -61,11 +61,19 @@ class Source:
             except DecordFailed as error:
                 take_over("decord+pyav" if given else "pyav", f"decord failed: {error}")
         indices = self.indices[given:]
-        read = read_images if self.info.kind == "frames" else read_with_pyav
+        wanted = np.unique(indices)
         try:
-            yield from self._prepared(read(self.frames, np.unique(indices), progress), indices)
+            if self.info.kind == "frames":
+                frames = read_images(self.frames, wanted, progress)
+            else:
+                frames = read_with_pyav(self.frames, wanted, progress, self._without_combs)
+            yield from self._prepared(frames, indices)
         except DamagedVideoError as error:
             raise _in_full(error, progress, self.info.stream) from error
+
+    @property
+    def _without_combs(self) -> bool:
+        return self.frames.interlaced and self.protocol.deinterlace != "no"
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
         aspect = self.info.pixel_aspect if self.info.aspect == "shown" else 1.0
@@ -116,7 +124,7 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         duration_s=duration_s,
         **_clip_times(indices, times_s, duration_s),
         time_source=container.time_source,
-        remarks=container.remarks,
+        remarks=(*container.remarks, *_combs(container, job.protocol)),
         stream=container.stream,
         pixel_aspect=container.pixel_aspect,
         aspect="stored" if job.stored_aspect else job.protocol.aspect,
@@ -152,6 +160,12 @@ def _open_folder(folder: Path, job: OpenJob) -> Source:
         remarks=series.remarks,
     )
     return Source(info, job.protocol, indices, images)
+
+
+def _combs(container: Container, protocol: Protocol) -> list[str]:
+    if not container.interlaced or protocol.deinterlace != "no":
+        return []
+    return ["interlaced: taken with its combs, as it is stored (deinterlace=bwdif takes them out)"]
 
 
 def _choose(container: Container, reader: ReaderName) -> tuple[str, str | None]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 
+import av
+import av.filter
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -61,11 +66,25 @@ def pixel_aspect(stream: VideoStream, turn: Orientation) -> float:
     return float(1 / said if turn.swapped else said)
 
 
+def deinterlaced(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
+    """One whole frame for each, in order: FFmpeg's bwdif (ITU-T and BBC, "Bob Weaver"), which looks
+    at the frames around it."""
+    graph = av.filter.Graph()
+    graph.link_nodes(
+        graph.add_buffer(template=stream),
+        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("buffersink"),
+    ).configure()
+    for frame in chain(frames, [None]):
+        graph.push(frame)
+        with suppress(av.error.BlockingIOError, av.error.EOFError):
+            while True:
+                yield graph.pull()
+
+
 def remarks(frame: VideoFrame) -> list[str]:
     """What of the picture is taken otherwise than a player shows it."""
     said = []
-    if frame.interlaced_frame:
-        said.append("interlaced: taken with its combs, as it is stored")
     kind = _HIGH_RANGE.get(int(getattr(frame, "color_trc", 0) or 0))
     depth = max((component.bits for component in frame.format.components), default=8)
     if kind:

@@ -16,7 +16,7 @@ from extractors.readers.container import Container
 from extractors.readers.damage import BrokenFrameError
 from extractors.readers.decoding import decode
 from extractors.readers.opening import open_video
-from extractors.readers.picture import orientation
+from extractors.readers.picture import deinterlaced, orientation
 from extractors.readers.progress import Progress, unobserved
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
@@ -24,21 +24,27 @@ SEEK_FROM_FRAME = 250
 
 
 def read_with_pyav(
-    container: Container, indices: Sequence[int], progress: Progress = unobserved
+    container: Container,
+    indices: Sequence[int],
+    progress: Progress = unobserved,
+    deinterlace: bool = False,
 ) -> Iterator[np.ndarray]:
     """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], turned and
     mirrored as a player does.
 
-    Holds one frame at a time.  DamagedVideoError where a frame is missing or broken; of a container
-    that is known to be damaged all frames come, good or not.
+    Holds one frame at a time, with ``deinterlace`` three.  DamagedVideoError where a frame is
+    missing or broken; of a container that is known to be damaged all frames come, good or not.
     """
     wanted = iter(indices)
     target, reached = next(wanted), 0
     reformatter = VideoReformatter()
     with open_video(container.path, container.stream) as (file, stream):
         try:
-            for index, frame in _numbered(container, (file, stream), progress, target):
-                if container.ticks is not None and frame.pts != container.ticks[index]:
+            # A frame without combs depends on those around it: then always from the start.
+            numbered = _from_start if deinterlace else _numbered
+            ticks = None if deinterlace else container.ticks
+            for index, frame in numbered(container, (file, stream), progress, target):
+                if ticks is not None and frame.pts != ticks[index]:
                     raise BrokenFrameError("a frame is missing", index)
                 reached = index + 1
                 if index == target:
@@ -69,11 +75,32 @@ def _numbered(
             yield from enumerate(chain([frame], frames), start=int(keys[-1]))
             return
         file.seek(int(container.ticks[0]), stream=stream)  # the file's index misled: from the start
+    yield from _counted(container, decode(file, stream, progress, broken=_tolerant(container)))
+
+
+def _from_start(
+    container: Container, video: tuple[InputContainer, VideoStream], progress: Progress, _: int
+) -> Iterator[tuple[int, VideoFrame]]:
+    """(index, frame) of all, without combs."""
+    file, stream = video
+    frames = decode(file, stream, progress, broken=_tolerant(container))
+    yield from _counted(container, deinterlaced(frames, stream))
+
+
+def _tolerant(container: Container) -> list[BrokenFrameError] | None:
+    """Where ``decode`` notes what is broken, of a container that is known to be damaged."""
+    return None if container.numbers is None else []
+
+
+def _counted(
+    container: Container, frames: Iterator[VideoFrame]
+) -> Iterator[tuple[int, VideoFrame]]:
+    """(index, frame) of all that decoding gives from the start."""
     if container.numbers is None:
-        yield from enumerate(decode(file, stream, progress))
+        yield from enumerate(frames)
         return
     index_of = {number: index for index, number in enumerate(container.numbers.tolist())}
-    for number, frame in enumerate(decode(file, stream, progress, broken=[])):
+    for number, frame in enumerate(frames):
         if number in index_of:
             yield index_of[number], frame
 

@@ -223,7 +223,24 @@ def test_a_stream_that_is_asked_for(cases: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a_avchd.MTS", "b_broadcast.ts"])
-def test_combs_are_said(cases: Path, name: str) -> None:
-    container = look(cases / "09-interlaced" / name)
+def test_combs_are_said_and_taken_out_where_that_is_asked(cases: Path, name: str) -> None:
+    """How much a row differs from those around it: 10.2 as stored, 0.0 without combs."""
+    path = cases / "09-interlaced" / name
+    container = look(path)
+
+    def combing(deinterlace: bool) -> float:
+        frames = list(read_with_pyav(container, range(100), deinterlace=deinterlace))
+        rows = np.stack(frames).mean(axis=3)
+        return float(np.abs(2 * rows[:, 1:-1] - rows[:, :-2] - rows[:, 2:]).mean())
+
     assert (container.frame_count, container.duration_s) == (100, pytest.approx(4.0))
-    assert container.remarks == ("interlaced: taken with its combs, as it is stored",)
+    assert combing(False) == pytest.approx(10.2, abs=0.2)
+    assert combing(True) == pytest.approx(0, abs=0.05)
+    stored, without = (
+        open_clips(path, protocol) for protocol in ("mini16x112", "mini16x112(deinterlace=bwdif)")
+    )
+    assert stored.info.remarks == (
+        "interlaced: taken with its combs, as it is stored (deinterlace=bwdif takes them out)",
+    )
+    assert without.info.remarks == () and len(list(without)) == len(stored) == 6
+    assert without.protocol.identity == "mini16x112(deinterlace=bwdif)"
