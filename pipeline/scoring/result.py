@@ -66,7 +66,7 @@ class Result:
             remarks.append(f"Nothing says how these features were made; assumed: {self.features}.")
         if self.left_out:
             remarks.append(self.left_out)
-        remarks += [f"The video: {line}." for line in self.footage]
+        remarks += [f"{line[:1].upper()}{line[1:]}." for line in self.footage]
         remarks += self.doubts
         if self.interval is None:
             remarks.append("No interval: the checkpoint carries no calibration.")

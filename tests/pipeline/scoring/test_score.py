@@ -396,3 +396,13 @@ def test_what_is_no_video_is_refused_before_weights_are_looked_for(
     assert "error: x.npz: a ZIP archive: unpack it\n" in done.stderr
     assert "error: y.pkl: a pickle, which is not opened: that could run" in done.stderr
     assert "weights" not in done.stderr
+
+
+def test_what_is_remarkable_about_a_video_stands_beside_its_score(
+    cli: Cli, checkpoint: Path, frames: Path
+) -> None:
+    (frames / "00020.png").unlink()
+    done = cli("score", frames, "--checkpoint", checkpoint)
+    assert done.exit_code == 0, done.output
+    remark = "1 image is missing, the first between numbers 19 and 21: the picture stands still"
+    assert remark in done.output
