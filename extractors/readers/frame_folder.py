@@ -82,8 +82,9 @@ def _gap(folder: Path, steps: np.ndarray, numbers: np.ndarray) -> Iterator[str]:
         )
     (at,) = np.nonzero(np.diff(steps) > 1)
     before, after = numbers[at[0]], numbers[at[0] + 1]
+    are = "image is" if missing == 1 else "images are"
     yield (
-        f"{missing} image{'s are' if missing > 1 else ' is'} missing, the first between numbers {before} and {after}: "
+        f"{missing} {are} missing, the first between numbers {before} and {after}: "
         "the picture stands still there"
     )
 
