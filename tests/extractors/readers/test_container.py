@@ -117,3 +117,13 @@ def test_stream_copied_cut_from_the_middle_of_a_group(make_video, tmp_path: Path
         shown = sum(1 for _ in file.decode(video=0))
     assert container.frame_count == shown
     assert container.decord_unsafe == "its time stamps cannot be trusted"
+
+
+@pytest.mark.parametrize(("transfer", "said"), [("smpte2084", "PQ"), ("arib-std-b67", "HLG")])
+def test_high_dynamic_range_is_said(make_video, transfer: str, said: str) -> None:
+    tags = f"log-level=none:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc"
+    options = {"x265-params": tags}
+    path = make_video("a.mp4", 4, codec="libx265", pixels="yuv420p10le", options=options)
+    assert look(path).remarks == (
+        f"HDR ({said}), 10 bit: taken as it is stored, duller than a player shows it",
+    )
