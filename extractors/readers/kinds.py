@@ -46,7 +46,7 @@ def other_kind(path: Path) -> str | None:
         return "a pickle, which is not opened: that could run what is in it"
     text = head[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     for beginning, kind in _BEGINNINGS:
-        if text.startswith(beginning) and not (beginning == b"bm" and len(head) < 54):
+        if text.startswith(beginning) and not _may_be_video(beginning, path, head):
             return kind
     if text.startswith(b"<") and (b"<mpd" in text or b"xspf" in text or b"<smil" in text):
         return _PLAYLIST
@@ -56,6 +56,13 @@ def other_kind(path: Path) -> str | None:
     if head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS:
         return f"a picture ({_PICTURE_BRANDS[head[8:12]]})"
     return _part_of_mp4(path) if head[4:8] in (b"ftyp", b"styp", b"moov", b"moof") else None
+
+
+def _may_be_video(beginning: bytes, path: Path, head: bytes) -> bool:
+    """A motion JPEG without a container is one JPEG after the other; two letters say little."""
+    if beginning == b"\xff\xd8\xff":
+        return path.suffix.lower() in (".mjpg", ".mjpeg")
+    return beginning == b"bm" and len(head) < 54
 
 
 def _part_of_mp4(path: Path) -> str | None:

@@ -61,3 +61,8 @@ def test_what_it_is(tmp_path: Path, kind: str) -> None:
 def test_sound_alone(make_audio) -> None:
     with pytest.raises(ExtractorError, match=r"sound\.m4a: holds no video, only sound"):
         look(make_audio("sound.m4a"))
+
+
+def test_jpegs_one_after_the_other_are_a_video(make_video) -> None:
+    path = make_video("a.mjpeg", 20, codec="mjpeg", pixels="yuvj420p")
+    assert look(path).frame_count == 20
