@@ -12,6 +12,7 @@ import hashlib
 import math
 import os
 import re
+import tokenize
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
@@ -26,6 +27,8 @@ from aqa.storage import Place, RemotePath, as_place, read_json, write_atomically
 # A file system takes names of 255 bytes.
 _LONGEST_NAME = 255 - len(".json")
 _NAME_KEPT = 200
+# What numpy raises for a header that it cannot make out, which it takes for Python.
+_HEADER_ERRORS = (ValueError, EOFError, SyntaxError, TypeError, RecursionError, tokenize.TokenError)
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 
 
@@ -85,8 +88,8 @@ def read_features(path: str | Place, channels: int | None = None) -> np.ndarray:
             stored = np.lib.format.read_array(file, allow_pickle=False)
     except FileNotFoundError:
         raise AqaError(f"{path}: no such feature file") from None
-    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, MemoryError, OverflowError, *_HEADER_ERRORS) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise AqaError(
             f"{path} is no readable feature file (npy): {reason}; extract it again"
         ) from error
@@ -229,7 +232,7 @@ class FeatureFolder:
             differences = FeatureOrigin.from_dict(record.get("origin", {})).differences(origin)
             with path.open("rb") as file:
                 shape, dtype = _header(file)
-        except (SpoiledError, ValueError, EOFError) as error:
+        except (SpoiledError, *_HEADER_ERRORS) as error:
             return Stale(f"cannot be read: {error}", damaged=True)
         except (AqaError, OSError) as error:
             return Stale(f"cannot be read: {error}")

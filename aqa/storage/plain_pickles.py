@@ -62,7 +62,8 @@ def load_plain_pickle(path: str | Path) -> Any:
     except FileNotFoundError:
         raise AqaError(f"{path}: no such file") from None
     except Exception as error:  # damaged pickles raise nearly anything
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise AqaError(
             f"{path} is refused: only pickles of plain containers, strings, numbers and numpy "
-            f"arrays are read ({error or type(error).__name__})"
+            f"arrays are read ({reason})"
         ) from error

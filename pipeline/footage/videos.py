@@ -148,7 +148,7 @@ def _at_entry(
         return [Video(entry.id or entry.path.stem, entry.path)], ""
     try:
         found = list(videos_in(entry.path, suffixes, left_out))
-    except PermissionError as error:
+    except OSError as error:  # not ours to look at, or gone meanwhile
         return [], f"{error.filename} cannot be read ({error.strerror})"
     if not found:
         return [], "no video and no frames in this folder"

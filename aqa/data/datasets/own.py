@@ -73,7 +73,7 @@ def _rows(path: Path) -> tuple[list[Row], bool]:
     if missing:
         raise AqaError(
             f"{path} has no column {' and '.join(missing)}: expected id,score[,split], "
-            f"got {','.join(columns) or 'nothing'}"
+            f"got {' '.join(','.join(columns).split())[:200] or 'nothing'}"
         )
     rows = [(line, row) for line, row in read[1:] if any(row) and not row[0].startswith("#")]
     wrong = [
