@@ -3,7 +3,8 @@
 Ray only places and bounds the functions of ``pipeline.extraction.stages``. Blocks are kept small,
 so that the backbone starts on a video's first clips while the rest is still being decoded. One task
 reads one video: what Ray does again after a worker or a node has died is the videos that were being
-read, never one that is complete.
+read, never one that was complete by then. It takes a node for dead after some seconds; a video that
+ends meanwhile may be read again, and what comes twice is dropped.
 """
 
 from __future__ import annotations
