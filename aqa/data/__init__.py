@@ -6,6 +6,7 @@ from aqa.data.config import DatasetConfig, FeaturesConfig
 from aqa.data.dataset import AqaDataset, Example, load_dataset, read_labels
 from aqa.data.datasets import read_table
 from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data.grid import Grid
 from aqa.data.kind import OWN_SCORE, DatasetKind, RawLayout, Wanted
 from aqa.data.labels import Label, Labels
 from aqa.data.matching import Matching, match_ids
@@ -25,6 +26,7 @@ __all__ = [
     "FeatureFolder",
     "FeatureOrigin",
     "FeaturesConfig",
+    "Grid",
     "Label",
     "Labels",
     "Matching",

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from aqa.data.config import DatasetConfig, FeaturesConfig
-from aqa.data.features import FeatureFolder, FeatureOrigin
+from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data.grid import Grid
 from aqa.data.kind import Wanted
 from aqa.data.labels import Label, Labels, join_scores
 from aqa.data.matching import Matching, match_ids, near
 from aqa.errors import AqaError, listing
-from aqa.storage import Place, as_place
+from aqa.storage import Place, as_place, read_json
 
 _NEAR_NAMES = 10  # more are not looked for: listings show fewer
 
@@ -38,11 +41,18 @@ class Example:
     score: float  # in score units
     features_path: Place
     all_scores: tuple[float, ...] = ()  # in the order of the data set's; empty: score alone
+    record_path: Place | None = None  # of its extraction; None: the features have no gap
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "all_scores", self.all_scores or (self.score,))
         if self.score not in self.all_scores:
             raise ValueError(f"{self.id}: score {self.score} is none of {self.all_scores}")
+
+    def read(self, channels: int | None = None) -> tuple[np.ndarray, Grid | None]:
+        """Its features float32 [T, C], as ``read_features`` does, and which clips they are of."""
+        features, path = read_features(self.features_path, channels), self.record_path
+        record = read_json(path) if path is not None and path.exists() else None
+        return features, Grid.of_record(record, len(features), str(self.features_path))
 
 
 @dataclass(frozen=True)
@@ -100,6 +110,7 @@ def load_dataset(
     train, test = (_named(part, matching) for part in (found.train, found.test))
     given_range = dataset.score_range or dataset.known.score_range
     _check(folder, matching, train + test, given_range, found.source)
+    of_ours = folder.origin() is not None
     origin, notes = _origin(config, folder)
     notes += matching.notes
     unused = there - {label.video_id for label in train + test}
@@ -108,19 +119,21 @@ def load_dataset(
     if not test:
         notes.append(f"{found.source} names no test videos: everything is training data")
 
-    def examples(part: list[Label]) -> tuple[Example, ...]:
-        return tuple(
-            Example(label.video_id, float(label.score or 0.0), folder.path(label.video_id), scores)
-            for label in part
-            for scores in [tuple(float(score or 0.0) for score in label.all_scores)]
+    def example(label: Label) -> Example:
+        return Example(
+            label.video_id,
+            float(label.score or 0.0),
+            folder.path(label.video_id),
+            tuple(float(score or 0.0) for score in label.all_scores),
+            folder.record_path(label.video_id) if of_ours else None,
         )
 
     return AqaDataset(
         name=f"{dataset.kind}-{dataset.apparatus.lower()}" if dataset.apparatus else dataset.kind,
         score_name=dataset.score_name,
         score_range=given_range or _range_of(train or test),
-        train=examples(train),
-        test=examples(test),
+        train=tuple(map(example, train)),
+        test=tuple(map(example, test)),
         origin=origin,
         notes=tuple(notes),
         all_scores=dataset.all_scores,

@@ -152,7 +152,7 @@ class FeatureFolder:
         # Not with_suffix: an id may contain a dot.
         return self.folder / f"{video_id}.npy"
 
-    def _record_path(self, video_id: str) -> Place:
+    def record_path(self, video_id: str) -> Place:
         self.path(video_id)
         above, _, name = video_id.rpartition("/")
         if len(os.fsencode(name)) > _LONGEST_NAME:  # as npy it fits, as json it would not
@@ -188,7 +188,7 @@ class FeatureFolder:
 
     def record(self, video_id: str) -> dict[str, Any] | None:
         """The record of one video (origin, source, reader, clip times ...), None if it has none."""
-        path = self._record_path(video_id)
+        path = self.record_path(video_id)
         return read_json(path) if path.exists() else None
 
     def save(
@@ -205,7 +205,7 @@ class FeatureFolder:
         # Were the old file left, a crash here would bind it to the new record.
         path.unlink(missing_ok=True)
         content = {**record, "origin": origin.to_dict(), "shape": list(features.shape)}
-        write_json(self._record_path(video_id), content)
+        write_json(self.record_path(video_id), content)
         write_atomically(path, lambda file: np.save(file, features, allow_pickle=False))
         return path
 
@@ -255,7 +255,7 @@ class FeatureFolder:
         """Replaces the record of one video; the features stay. Where it cannot be written (a
         read-only folder, a path that is no text) the old one does, too: it says as much of them."""
         with suppress(AqaError, OSError, UnicodeError):
-            write_json(self._record_path(video_id), record)
+            write_json(self.record_path(video_id), record)
 
     def sweep(self) -> int:
         """Removes what killed writers left, and says how many files; only while nobody writes."""

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from aqa.data.dataset import Example
-from aqa.data.features import read_features
 from aqa.errors import AqaError, listing
 
 
@@ -50,7 +49,8 @@ class Videos:
         features, problems = [], []
         for example in examples:
             try:
-                features.append(read_features(example.features_path, channels))
+                clips, grid = example.read(channels)
+                features.append(clips if grid is None else grid.fill(clips))
             except AqaError as error:
                 problems.append(str(error))
         widths = Counter(video.shape[1] for video in features)

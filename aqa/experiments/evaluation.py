@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from aqa import metrics
-from aqa.data import Example, read_features
+from aqa.data import Example
 from aqa.errors import AqaError, listing
 from aqa.models import ScoringModel
 
@@ -67,8 +67,8 @@ def evaluate_each(
     predicted, problems = [], []
     for example in examples:
         try:
-            features = read_features(example.features_path, models[0].channels)
-            predicted.append([model.assess(features).score for model in models])
+            features, grid = example.read(models[0].channels)
+            predicted.append([model.assess(features, grid).score for model in models])
         except AqaError as error:
             problems.append(str(error))
     if problems:

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from aqa.data import OWN_SCORE, FeatureOrigin, Videos
+from aqa.data import OWN_SCORE, FeatureOrigin, Grid, Videos
 from aqa.errors import AqaError
 from aqa.models.calibration import Calibration
 from aqa.models.parts import ScoreWeights
@@ -134,8 +134,12 @@ class ScoringModel(nn.Module, ABC):
         return self
 
     @torch.no_grad()
-    def assess(self, features: np.ndarray | Tensor) -> Assessment:
-        """One video's features [T, C] -> its score and what it is made of, in score units."""
+    def assess(self, features: np.ndarray | Tensor, grid: Grid | None = None) -> Assessment:
+        """One video's features [T, C] -> its score and what it is made of, in score units.
+
+        grid  which clips of the whole video these are, where some are lost. What is seen of the
+              whole has stand-ins for those (``Grid.fill``), which have no weight and no score.
+        """
         clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
         if clips.ndim != 2 or not len(clips):
             raise AqaError(f"features have shape {list(clips.shape)}, expected [clips, channels]")
@@ -149,7 +153,10 @@ class ScoringModel(nn.Module, ABC):
         was_training = self.training
         self.eval()
         with one_thread():
-            weights, scores = (values.double().cpu().numpy() for values in self.weigh(clips))
+            whole = clips if grid is None else torch.from_numpy(grid.fill(clips.cpu().numpy()))
+            weights, scores = (values.double().cpu().numpy() for values in self.weigh(whole))
+            if grid is not None and self.aligned:
+                weights, scores = weights[grid.positions], scores[grid.positions]
         self.train(was_training)
         low, high = self.info.score_range
         # Weights that add up exactly, whatever the rounding of the network's own softmax.

@@ -30,8 +30,7 @@ CHOICE = "spearman"
 
 def routine_figure(result: Result) -> Figure:
     """Two panels over time: clip scores and the routine's score; points won and lost."""
-    edges, unit = _edges(result)
-    widths = np.diff(edges)
+    starts, ends, unit = _spans(result)
     scores = np.array([clip.score for clip in result.clips])
     gains = result.gains
     figure = Figure(figsize=(9, 4.8), layout="constrained")
@@ -39,8 +38,8 @@ def routine_figure(result: Result) -> Figure:
     weights = np.array([clip.weight for clip in result.clips])
     top.hlines(
         scores,
-        edges[:-1],
-        edges[1:],
+        starts,
+        ends,
         colors=[to_rgba(INK, 0.25 + 0.75 * share) for share in weights / weights.max()],
         linewidth=5,
     )
@@ -57,18 +56,24 @@ def routine_figure(result: Result) -> Figure:
     )
     colours = [GAIN if gain >= 0 else LOSS for gain in gains]
     bottom.bar(
-        edges[:-1], gains, widths, align="edge", color=colours, edgecolor="white", linewidth=0.4
+        starts,
+        gains,
+        ends - starts,
+        align="edge",
+        color=colours,
+        edgecolor="white",
+        linewidth=0.4,
     )
     bottom.axhline(0, color=INK, linewidth=0.8)
     bottom.set_ylabel("points won (blue)\nand lost (orange)")
     bottom.set_xlabel(unit)
     if unit == "time":
-        tenths = edges[-1] - edges[0] < SHORT_S
+        tenths = ends[-1] - starts[0] < SHORT_S
         bottom.xaxis.set_major_formatter(lambda second, _: clock(second, tenths=tenths))
     for axes in (top, bottom):
         axes.grid(axis="y", color=GRID, linewidth=0.6)
         _bare(axes)
-    bottom.set_xlim(edges[0], edges[-1])
+    bottom.set_xlim(starts[0], ends[-1])
     return figure
 
 
@@ -167,8 +172,16 @@ def to_svg(figure: Figure) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _edges(result: Result) -> tuple[np.ndarray, str]:
-    """Clip edges on the time axis in seconds, or clip numbers where there are no times."""
-    if result.clips[0].start_s is None:
-        return np.arange(len(result.clips) + 1, dtype=float), "clip"
-    return np.array([clip.start_s for clip in result.clips] + [result.clips[-1].end_s]), "time"
+def _spans(result: Result) -> tuple[np.ndarray, np.ndarray, str]:
+    """Start and end of each clip in seconds, or clip numbers where there are no times. A lost clip
+    leaves its place empty."""
+    clips = result.clips
+    if clips[0].start_s is None:
+        numbers = np.arange(len(clips), dtype=float)
+        return numbers, numbers + 1, "clip"
+    starts, ends = (
+        np.array([getattr(clip, end) for clip in clips]) for end in ("start_s", "end_s")
+    )
+    # A picture that stands for longer than a frame overlaps the next clip: there each ends.
+    follows = np.append(starts[1:], np.inf)
+    return starts, np.minimum(ends, follows), "time"

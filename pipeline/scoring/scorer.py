@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aqa.checkpoints import check_origin, load_checkpoint
+from aqa.data import Grid
 from aqa.errors import AqaError
 from aqa.models import ScoringModel, one_thread
 from extractors.errors import ExtractorError
@@ -90,11 +91,15 @@ class Scorer:
 
     def _assess(self, name: str, features: ClipFeatures) -> Result:
         info, clips = self.model.info, features.clips
-        assessment = self.model.assess(clips)
+        grid = Grid.of_record(features.record, len(clips), name)
+        assessment = self.model.assess(clips, grid)
+        whole = len(clips) if grid is None else grid.clips
         origin = features.origin or info.origin
         starts, ends = clip_times(len(clips), origin, features.record)
-        seen = self.model.assessed(len(clips))
+        seen = self.model.assessed(whole)
         if not assessment.aligned:
+            if grid is not None:
+                starts, ends = (np.interp(range(whole), grid.positions, t) for t in (starts, ends))
             span = slice(seen.start, seen.stop)
             windows = len(assessment.clip_weights)
             starts, ends = equal_windows(starts[span], ends[span], windows)
@@ -111,9 +116,9 @@ class Scorer:
             checkpoint=str(self.checkpoint),
             features=origin,
             interval=self.model.interval(assessment.score),
-            doubts=tuple(doubts(self.model, clips)),
+            doubts=tuple(doubts(self.model, clips, whole)),
             origin_assumed=features.origin is None and info.origin is not None,
-            left_out=left_out(seen, len(clips)),
+            left_out=left_out(seen, whole),
             footage=tuple(footage_remarks(features.record)),
         )
 
@@ -128,15 +133,16 @@ def left_out(seen: range, clips: int) -> str:
     )
 
 
-def doubts(model: ScoringModel, clips: np.ndarray) -> list[str]:
-    """What sets clip features [T, C] apart from those that the model was trained on."""
+def doubts(model: ScoringModel, clips: np.ndarray, whole: int) -> list[str]:
+    """What sets clip features [T, C], of a video of ``whole`` clips, apart from the training
+    videos'."""
     found = []
     known = model.info.clip_counts
-    if known and not known[0] * (1 - CLIP_COUNT_MARGIN) <= len(clips) <= known[1] * (
+    if known and not known[0] * (1 - CLIP_COUNT_MARGIN) <= whole <= known[1] * (
         1 + CLIP_COUNT_MARGIN
     ):
         found.append(
-            f"The video has {counted(len(clips), 'clip')}, the training videos had "
+            f"The video has {counted(whole, 'clip')}, the training videos had "
             f"{known[0]} to {known[1]}: the score is a guess."
         )
     times = model.strangeness(clips)

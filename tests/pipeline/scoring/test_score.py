@@ -406,3 +406,29 @@ def test_what_is_remarkable_about_a_video_stands_beside_its_score(
     assert done.exit_code == 0, done.output
     remark = "1 image is missing, the first between numbers 19 and 21: the picture stands still"
     assert remark in done.output
+
+
+@pytest.mark.parametrize("gap", [[0, 1, 2, 5, 6, 7, 8, 10, 11], None])
+def test_a_salvaged_video_keeps_its_place_in_time(
+    cli: Cli, checkpoint: Path, features: Path, gap: list[int] | None
+) -> None:
+    """Clips that were lost have no entry, and no place in the plot is filled with another."""
+    folder = FeatureFolder(features)
+    starts = [1.28 * index for index in gap or range(9)]
+    record = {
+        "clip_start_s": starts,
+        "clip_end_s": [start + 1.28 for start in starts],
+        "clip_index": gap,
+        "whole_clips": 12 if gap else None,
+    }
+    folder.save("two", np.load(features / "two.npy"), mini_origin(), record)
+    done = cli("score", features / "two.npy", "--checkpoint", checkpoint, "--json")
+    assert done.exit_code == 0, done.output
+    (result,) = json.loads(done.stdout)["results"]
+    clips = result["clips"]
+    assert [clip["start_s"] for clip in clips] == starts
+    assert sum(clip["weight"] for clip in clips) == pytest.approx(1)
+    total = sum(clip["weight"] * clip["score"] for clip in clips)
+    assert result["score"] == pytest.approx(total)
+    said = "The video has 12 clips, the training videos had 4 to 9: the score is a guess."
+    assert (said in result["remarks"]) == bool(gap)
