@@ -7,6 +7,7 @@ body.  To the child: b"J", a pickled job.  From it, in this order for one job:
     b"O"  a pickled Opened                              } the answer to an OpenJob
     b"C"  one clip's bytes, uint8 [T, H, W, 3]          } the answer to a ReadJob: every clip in
     b"R"  a pickled Takeover, before the clips it means } order, then b"D" with an empty body
+    b"N"  a remark on the footage, UTF-8                }
     b"E"  the pickled exception that ended the job (ExtractorError, UnforeseenError)
 """
 
@@ -19,7 +20,8 @@ from typing import Literal
 from extractors.protocols import Protocol
 
 HEAD = struct.Struct("<cQ")
-JOB, ALIVE, OPENED, CLIP, TAKEOVER, DONE, ERROR = b"J", b".", b"O", b"C", b"R", b"D", b"E"
+JOB, ALIVE, OPENED, CLIP, TAKEOVER = b"J", b".", b"O", b"C", b"R"
+REMARK, DONE, ERROR = b"N", b"D", b"E"
 
 ReaderName = Literal["auto", "decord", "pyav"]
 

@@ -47,8 +47,11 @@ def _read(job: ReadJob, reply: _Reply) -> None:
     def take_over(reader: str, note: str) -> None:
         reply.send(messages.TAKEOVER, pickle.dumps(Takeover(reader, note)))
 
+    def remark(line: str) -> None:
+        reply.send(messages.REMARK, line.encode())
+
     source = pickle.loads(job.source)
-    for clip in source.clips(job.first, job.decord_limit_s, take_over, reply.gets_on):
+    for clip in source.clips(job.first, job.decord_limit_s, take_over, remark, reply.gets_on):
         reply.send(messages.CLIP, memoryview(clip).cast("B"))
     reply.send(messages.DONE)
 

@@ -14,9 +14,11 @@ from extractors.errors import DamagedVideoError, ExtractorError
 from extractors.preprocess import prepare_frames
 from extractors.protocols import Protocol
 from extractors.readers import (
+    COMBS,
     Container,
     DecordFailed,
     Progress,
+    Remark,
     decord_available,
     list_frames,
     look,
@@ -41,12 +43,13 @@ class Source:
         first: int,
         decord_limit_s: float,
         take_over: Callable[[str, str], None],
+        remark: Remark,
         progress: Progress,
     ) -> Iterator[np.ndarray]:
         """Prepared clips uint8 [T, H, W, 3] from number ``first`` on.
 
         ``take_over(reader, note)`` tells that from the next clip on PyAV gives the frames, and why
-        decord does not.
+        decord does not; ``remark(line)`` what of the footage shows only now.
         """
         given = first
         if self.info.reader == "decord":
@@ -66,14 +69,11 @@ class Source:
             if self.info.kind == "frames":
                 frames = read_images(self.frames, wanted, progress)
             else:
-                frames = read_with_pyav(self.frames, wanted, progress, self._without_combs)
+                without_combs = self.protocol.deinterlace != "no"
+                frames = read_with_pyav(self.frames, wanted, progress, without_combs, remark)
             yield from self._prepared(frames, indices)
         except DamagedVideoError as error:
             raise _in_full(error, progress, self.info.stream) from error
-
-    @property
-    def _without_combs(self) -> bool:
-        return self.frames.interlaced and self.protocol.deinterlace != "no"
 
     def _prepared(self, frames: Iterator[np.ndarray], indices: np.ndarray) -> Iterator[np.ndarray]:
         aspect = self.info.pixel_aspect if self.info.aspect == "shown" else 1.0
@@ -110,7 +110,7 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         container.require(job.end_s, job.start_s)
         planned = Planned(plan(job, times_s, duration_s))
     indices = planned.indices
-    reader, note = _choose(container, job.reader)
+    reader, note = _choose(container, job.reader, job.protocol.deinterlace != "no")
     info = SourceInfo(
         path=job.path,
         kind="video",
@@ -165,14 +165,18 @@ def _open_folder(folder: Path, job: OpenJob) -> Source:
 def _combs(container: Container, protocol: Protocol) -> list[str]:
     if not container.interlaced or protocol.deinterlace != "no":
         return []
-    return ["interlaced: taken with its combs, as it is stored (deinterlace=bwdif takes them out)"]
+    return [COMBS.format("")]
 
 
-def _choose(container: Container, reader: ReaderName) -> tuple[str, str | None]:
+def _choose(
+    container: Container, reader: ReaderName, deinterlace: bool = False
+) -> tuple[str, str | None]:
     """(the reader, why "auto" did not take decord)."""
     if reader == "pyav":
         return "pyav", None
     obstacle = container.decord_unsafe
+    if obstacle is None and deinterlace:
+        obstacle = "decord does not take out combs"
     if reader == "decord":
         if obstacle is None and not decord_available():
             obstacle = "decord is not installed"

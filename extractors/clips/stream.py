@@ -73,6 +73,8 @@ class ClipStream:
                 for kind, body in process.answers(job, self._stall_limit_s):
                     if kind == messages.TAKEOVER:
                         self._note(pickle.loads(body))
+                    elif kind == messages.REMARK:
+                        self._remark(bytes(body).decode())
                     else:
                         yield body.reshape(self.protocol.clip_shape)
             finally:
@@ -81,6 +83,10 @@ class ClipStream:
 
     def _note(self, takeover: Takeover) -> None:
         self.info = replace(self.info, reader=takeover.reader, reader_note=takeover.note)
+
+    def _remark(self, line: str) -> None:
+        if line not in self.info.remarks:  # said again after a process that died
+            self.info = replace(self.info, remarks=(*self.info.remarks, line))
 
     def _failure(self, error: Exception, given: int) -> ExtractorError:
         if isinstance(error, reading.ProcessForked):

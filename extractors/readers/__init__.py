@@ -13,7 +13,13 @@ from extractors.readers.file_names import (
     VIDEO_SUFFIXES,
 )
 from extractors.readers.kinds import other_kind
-from extractors.readers.progress import STALL_LIMIT_S, Progress, unobserved
+from extractors.readers.progress import (
+    STALL_LIMIT_S,
+    Progress,
+    Remark,
+    unobserved,
+    unremarked,
+)
 
 __getattr__, _, _heavy = lazy_loader.attach(
     __name__,
@@ -21,10 +27,12 @@ __getattr__, _, _heavy = lazy_loader.attach(
         "container": ["Container", "look"],
         "decord_reader": ["DecordFailed", "decord_available", "read_with_decord"],
         "frame_folder": ["list_frames", "read_image", "read_images"],
+        "picture": ["COMBS"],
         "pyav_reader": ["read_with_pyav"],
     },
 )
 __all__ = [
+    "COMBS",
     "FRAME_RATE",
     "IMAGE_SUFFIXES",
     "PLAYLIST_SUFFIXES",
@@ -33,6 +41,7 @@ __all__ = [
     "Container",
     "DecordFailed",
     "Progress",
+    "Remark",
     "decord_available",
     "list_frames",
     "look",
@@ -42,4 +51,5 @@ __all__ = [
     "read_with_decord",
     "read_with_pyav",
     "unobserved",
+    "unremarked",
 ]

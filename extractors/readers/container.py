@@ -140,7 +140,7 @@ def look(
     stream  number of the video stream to be read; None: the one that a person would watch.
     """
     path = Path(path)
-    number = chosen_stream(path, stream)
+    number = chosen_stream(path, stream, progress)
     with open_video(path, number) as (file, video):
         packets = read_packets(file, video, progress)
     if not packets.shown:

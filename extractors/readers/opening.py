@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from extractors.errors import ExtractorError
 from extractors.readers.kinds import other_kind
+from extractors.readers.progress import Progress
 from extractors.readers.streams import candidates, choose, is_cover
 
 # A playlist in disguise must not make FFmpeg open other files or addresses.
@@ -23,7 +24,7 @@ _ONLY_THIS_FILE = {
 }
 
 
-def chosen_stream(path: Path, asked: int | None) -> int:
+def chosen_stream(path: Path, asked: int | None, progress: Progress) -> int:
     """The number of the video stream to be read (see ``choose``). ExtractorError for a file that is
     missing or no video."""
     if not path.is_file():
@@ -33,7 +34,7 @@ def chosen_stream(path: Path, asked: int | None) -> int:
         raise ExtractorError(f"{path}: {kind}")
     with open_video(path) as (file, _):
         try:
-            return choose(file, asked)
+            return choose(file, asked, progress)
         except ExtractorError as error:
             raise ExtractorError(f"{path}: {error}") from None
 

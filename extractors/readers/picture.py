@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, groupby
 
 import av
 import av.filter
@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 _FLATTEST = Fraction(1, 4)  # no pixel of any format is narrower
+COMBS = "interlaced{}: taken with its combs, as it is stored (deinterlace=bwdif takes them out)"
 _UNIT = 1 << 16  # of the display matrix's fixed point numbers
 # Transfer curves of high dynamic range, by their numbers in ITU-T H.273.
 _HIGH_RANGE = {16: "HDR (PQ)", 18: "HDR (HLG)"}
@@ -68,18 +69,24 @@ def pixel_aspect(stream: VideoStream, turn: Orientation) -> float:
 
 def deinterlaced(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[VideoFrame]:
     """One whole frame for each, in order: FFmpeg's bwdif (ITU-T and BBC, "Bob Weaver"), which looks
-    at the frames around it."""
-    graph = av.filter.Graph()
-    graph.link_nodes(
-        graph.add_buffer(template=stream),
-        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
-        graph.add("buffersink"),
-    ).configure()
-    for frame in chain(frames, [None]):
-        graph.push(frame)
-        with suppress(av.error.BlockingIOError, av.error.EOFError):
-            while True:
-                yield graph.pull()
+    at the frames around it and leaves those alone that are not interlaced. Where the size changes
+    it begins anew."""
+    for (width, height, format), alike in groupby(frames, _shape):
+        graph = av.filter.Graph()
+        graph.link_nodes(
+            graph.add_buffer(width=width, height=height, format=format, time_base=stream.time_base),
+            graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+            graph.add("buffersink"),
+        ).configure()
+        for frame in chain(alike, [None]):
+            graph.push(frame)
+            with suppress(av.error.BlockingIOError, av.error.EOFError):
+                while True:
+                    yield graph.pull()
+
+
+def _shape(frame: VideoFrame) -> tuple[int, int, str]:
+    return frame.width, frame.height, frame.format.name
 
 
 def remarks(frame: VideoFrame) -> list[str]:

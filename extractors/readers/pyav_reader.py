@@ -12,12 +12,13 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from extractors.errors import DamagedVideoError
+from extractors.readers.clock import spoken
 from extractors.readers.container import Container
 from extractors.readers.damage import BrokenFrameError
 from extractors.readers.decoding import decode
 from extractors.readers.opening import open_video
-from extractors.readers.picture import deinterlaced, orientation
-from extractors.readers.progress import Progress, unobserved
+from extractors.readers.picture import COMBS, deinterlaced, orientation
+from extractors.readers.progress import Progress, Remark, unobserved, unremarked
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
 SEEK_FROM_FRAME = 250
@@ -28,11 +29,13 @@ def read_with_pyav(
     indices: Sequence[int],
     progress: Progress = unobserved,
     deinterlace: bool = False,
+    remark: Remark = unremarked,
 ) -> Iterator[np.ndarray]:
     """The frames at these strictly increasing indices: uint8 RGB [height, width, 3], turned and
     mirrored as a player does.
 
-    Holds one frame at a time, with ``deinterlace`` three.  DamagedVideoError where a frame is
+    ``remark`` is told what shows only now. Holds one frame at a time, with ``deinterlace`` three.
+    DamagedVideoError where a frame is
     missing or broken; of a container that is known to be damaged all frames come, good or not.
     """
     wanted = iter(indices)
@@ -43,10 +46,14 @@ def read_with_pyav(
             # A frame without combs depends on those around it: then always from the start.
             numbered = _from_start if deinterlace else _numbered
             ticks = None if deinterlace else container.ticks
+            known = deinterlace or container.interlaced
             for index, frame in numbered(container, (file, stream), progress, target):
                 if ticks is not None and frame.pts != ticks[index]:
                     raise BrokenFrameError("a frame is missing", index)
                 reached = index + 1
+                if frame.interlaced_frame and not known:
+                    known = True
+                    remark(COMBS.format(f" from {spoken(container.times_s[index])} on"))
                 if index == target:
                     yield _to_rgb(frame, reformatter)
                     target = next(wanted, None)

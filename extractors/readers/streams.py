@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from extractors.errors import ExtractorError
+from extractors.readers.packets import demuxed
+from extractors.readers.progress import Progress
 
 # Shorter than this part of the longest one: a preview, a still, a menu.
 _AS_LONG = 0.9
@@ -40,10 +44,11 @@ def candidates(file: InputContainer) -> list[VideoStream]:
     return sorted(able, key=lambda stream: stream is not best)
 
 
-def choose(file: InputContainer, asked: int | None) -> int:
+def choose(file: InputContainer, asked: int | None, progress: Progress) -> int:
     """The number of the stream ``asked`` for, else of the one to be watched: no cover, no still,
     and among the longest the one that FFmpeg would take. Reads all packets where there are
-    several. ExtractorError, without the file's name, for one that is not there.
+    several, as far as that goes. ExtractorError, without the file's name, for one that is not
+    there.
     """
     able = candidates(file)
     if asked is not None:
@@ -56,14 +61,18 @@ def choose(file: InputContainer, asked: int | None) -> int:
     if len(able) < 2:
         return able[0].index
     packets: Counter[int] = Counter()
+    first_s: dict[int, float] = {}
     last_s: dict[int, float] = {}
-    for packet in file.demux(*able):
-        if packet.size:
-            index = packet.stream.index
-            packets[index] += 1
-            if packet.pts is not None:
-                last_s[index] = max(last_s.get(index, 0.0), float(packet.pts * packet.time_base))
+    with suppress(FFmpegError):
+        for packet in demuxed(file, *able):
+            progress()
+            index, at = packet.stream.index, packet.dts if packet.pts is None else packet.pts
+            packets[index] += bool(packet.size)
+            if packet.size and at is not None:
+                at_s = float(at * packet.time_base)
+                first_s[index] = min(first_s.get(index, at_s), at_s)
+                last_s[index] = max(last_s.get(index, at_s), at_s)
     moving = [stream for stream in able if packets[stream.index] > 1] or able
-    longest_s = max(last_s.get(stream.index, 0.0) for stream in moving)
-    long = [s for s in moving if last_s.get(s.index, 0.0) >= _AS_LONG * longest_s]
-    return long[0].index
+    spans_s = {s.index: last_s.get(s.index, 0.0) - first_s.get(s.index, 0.0) for s in moving}
+    longest_s = max(spans_s.values())
+    return next(s.index for s in moving if spans_s[s.index] >= _AS_LONG * longest_s)

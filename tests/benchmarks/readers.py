@@ -31,7 +31,7 @@ from extractors.clips.source import open_source
 from extractors.errors import ExtractorError
 from extractors.readers import pyav_reader
 from extractors.readers.container import Container
-from extractors.readers.progress import unobserved
+from extractors.readers.progress import unobserved, unremarked
 
 PROTOCOL = get_protocol("contiguous32", fps="native")
 MADE = {
@@ -154,7 +154,7 @@ def compare(name: str, container: Container, repeats: int) -> str:
 
 def clips_in_this_process(path: Path) -> Iterator[np.ndarray]:
     job = OpenJob(str(path), "/", PROTOCOL, "pyav", None, None, 25.0)
-    return open_source(job, unobserved).clips(0, 30.0, lambda *_: None, unobserved)
+    return open_source(job, unobserved).clips(0, 30.0, lambda *_: None, unremarked, unobserved)
 
 
 def decode_with_decord(path: Path, frames: int) -> int:
