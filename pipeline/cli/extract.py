@@ -17,6 +17,7 @@ from pipeline.cli.options import (
     FrameRate,
     Quiet,
     RayAddress,
+    Stream,
     Version,
     Weights,
     chosen_device,
@@ -81,13 +82,7 @@ def extract(
             "--salvage-first", help="Of a damaged video keep only what comes before the damage."
         ),
     ] = False,
-    stream: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            help="Number of the video stream to take. Default: the one that a person would watch.",
-        ),
-    ] = None,
+    stream: Stream = None,
     stall_limit: Annotated[
         float, typer.Option(min=1, help="Seconds after which a video that gives nothing is left.")
     ] = STALL_LIMIT_S,

@@ -43,6 +43,13 @@ DataRoot = Annotated[
     Path | None,
     typer.Option(help="Where the data sets lie. Default: data_root of aqa.yaml, or $DATASET_ROOT."),
 ]
+Stream = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Number of the video stream to take. Default: the one that a person would watch.",
+    ),
+]
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu or cuda. auto: cuda where there is a GPU.")
 ]

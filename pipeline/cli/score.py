@@ -14,6 +14,7 @@ from pipeline.cli.options import (
     FrameRate,
     Json,
     Quiet,
+    Stream,
     Version,
     Weights,
     chosen_device,
@@ -39,6 +40,7 @@ def score(
         float | None, typer.Option(help="Assess from this second of the video on.")
     ] = None,
     end: Annotated[float | None, typer.Option(help="Assess up to this second.")] = None,
+    stream: Stream = None,
     frame_rate: FrameRate = FRAME_RATE,
     json: Json = False,
     report: Annotated[
@@ -72,7 +74,7 @@ def score(
     )
     from pipeline.workspace import RunFolder, load_settings, require_writable
 
-    settings, console, part = load_settings(), Console(quiet, json), Part(start, end)
+    settings, console, part = load_settings(), Console(quiet, json), Part(start, end, stream)
     found, failures, notes = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
     for note in notes:
         console.note(note)

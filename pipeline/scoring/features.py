@@ -16,10 +16,14 @@ FEATURE_SUFFIX = ".npy"
 
 @dataclass(frozen=True)
 class Part:
-    """What of a video is assessed, in seconds; None: from its beginning, to its end."""
+    """What of a video is assessed, in seconds; None: from its beginning, to its end.
+
+    stream  number of its video stream; None: the one that a person would watch.
+    """
 
     start_s: float | None = None
     end_s: float | None = None
+    stream: int | None = None
 
     def __post_init__(self) -> None:
         start_s = self.start_s or 0.0

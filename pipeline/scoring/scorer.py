@@ -61,7 +61,9 @@ class Scorer:
         """Refuses, before any work, options and a backbone that cannot score these inputs."""
         videos = [item for item in items if item.path.suffix != FEATURE_SUFFIX]
         if part != WHOLE_VIDEO and len(videos) < len(items):
-            raise UsageError("--start and --end choose a part of a video: feature files have none")
+            raise UsageError(
+                "--start, --end and --stream choose a part of a video: feature files have none"
+            )
         if videos:
             check_origin(self.model.info, self._of_videos.origin, "features of the given backbone")
 

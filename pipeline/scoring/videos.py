@@ -92,7 +92,7 @@ class KeptFeatures:
         return FeatureExtractor(self._spec)
 
     def _extract(self, video: Video, part: Part) -> tuple[np.ndarray, dict[str, Any]]:
-        spec = replace(self._spec, start_s=part.start_s, end_s=part.end_s)
+        spec = replace(self._spec, start_s=part.start_s, end_s=part.end_s, stream=part.stream)
         meter, run = Meter(1, 0), InProcess(backbone=self._extractor)
         with self._console.progress(video.path.name, 0, "clip") as progress:
 
@@ -108,4 +108,6 @@ class KeptFeatures:
 
 def _fingerprint(origin: FeatureOrigin, part: Part) -> str:
     text = f"{origin.to_dict()} {part.start_s} {part.end_s}"
+    if part.stream is not None:
+        text += f" stream {part.stream}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

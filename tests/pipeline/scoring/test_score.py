@@ -432,3 +432,14 @@ def test_a_salvaged_video_keeps_its_place_in_time(
     assert result["score"] == pytest.approx(total)
     said = "The video has 12 clips, the training videos had 4 to 9: the score is a guess."
     assert (said in result["remarks"]) == bool(gap)
+
+
+def test_another_stream_of_a_video(cli: Cli, checkpoint: Path, shared: Path) -> None:
+    """What was made of the one is not taken for the other."""
+    video = shared / "cases/18-cover-art/d_cover_as_plain_stream.mkv"
+    command = ("score", video, "--checkpoint", checkpoint, "--json")
+    watched, named = (results_of(cli(*command, *more))[0] for more in ((), ("--stream", 1)))
+    assert watched["score"] == named["score"]
+    other = cli(*command, "--stream", 0)
+    assert other.exit_code == 1
+    assert "plain_stream.mkv: has 1 frames" in json.loads(other.stdout)["results"][0]["error"]
