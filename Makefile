@@ -28,9 +28,10 @@ test: setup
 test-faults: setup
 	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/real_ray/test_faults.py --timeout 600
 
-# Damaged videos by the thousand: a minute. Goes on where it was; what it finds stays in fuzz-run.
+# Damaged videos, features, labels, lists, configs and checkpoints by the thousand: two minutes. Goes
+# on where it was; what it finds stays in fuzz-run.
 fuzz: setup
-	$(BIN)/python tests/fuzz/run.py --mutants 10000 --output fuzz-run
+	$(BIN)/python tests/fuzz/run.py --videos 10000 --documents 10000 --output fuzz-run
 
 # What needs a GPU that torch can use: minutes.
 test-gpu: setup

@@ -6,7 +6,9 @@ Allowed are plain containers, strings, numbers and numpy arrays, as pickled by P
 from __future__ import annotations
 
 import collections
+import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,11 @@ _ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
+# Instructions whose argument is a number of bytes or a place in the memo; pickletools itself looks
+# whether texts and bytes are there in full.
+_SIZED = {"FRAME", "PUT", "BINPUT", "LONG_BINPUT"}
+
+
 class _PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -54,11 +61,20 @@ class _PlainUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
 
 
+def _check_sizes(content: bytes) -> None:
+    """ValueError where a pickle asks for more than it holds: for that the reader would take memory
+    before it looks, hundreds of gigabytes for one damaged byte."""
+    for opcode, argument, position in pickletools.genops(content):
+        if opcode.name in _SIZED and argument > len(content):
+            raise ValueError(f"{opcode.name} {argument} at byte {position}, of {len(content)}")
+
+
 def load_plain_pickle(path: str | Path) -> Any:
     """The content of a pickle file; AqaError if it is missing, damaged or asks for code."""
     try:
-        with open(path, "rb") as file:
-            return _PlainUnpickler(file, encoding="latin1").load()
+        content = Path(path).read_bytes()
+        _check_sizes(content)
+        return _PlainUnpickler(io.BytesIO(content), encoding="latin1").load()
     except FileNotFoundError:
         raise AqaError(f"{path}: no such file") from None
     except Exception as error:  # damaged pickles raise nearly anything

@@ -1,6 +1,7 @@
 import collections
 import os
 import pickle
+import resource
 from datetime import date
 from fractions import Fraction
 
@@ -100,3 +101,21 @@ def test_crafted_and_damaged_pickles_are_refused(tmp_path, monkeypatch, content)
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(AqaError, match=r"none.pkl: no such file"):
         load_plain_pickle(tmp_path / "none.pkl")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x80\x04\x95" + (700 << 30).to_bytes(8, "little") + b"}.",
+        b"\x80\x04}r" + (1 << 31).to_bytes(4, "little") + b".",
+        b"\x80\x05\x96" + (700 << 30).to_bytes(8, "little") + b"x.",
+    ],
+    ids=["frame", "memo", "bytes"],
+)
+def test_a_damaged_byte_does_not_take_the_memory(tmp_path, content):
+    path = tmp_path / "big.pkl"
+    path.write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(AqaError, match=r"big\.pkl is refused: "):
+        load_plain_pickle(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + (100 << 10)
