@@ -24,9 +24,11 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# kill -9 of each part of an extraction, at five moments each: half an hour.
+# kill -9 of each part of an extraction, at five moments each, and two thousand videos in one run: half
+# an hour.
 test-faults: setup
-	AQA_FAULT_MOMENTS=5 $(BIN)/python -m pytest tests/pipeline/real_ray/test_faults.py --timeout 600
+	AQA_FAULT_MOMENTS=5 AQA_FAULT_VIDEOS=2000 $(BIN)/python -m pytest --timeout 600 \
+		tests/pipeline/extraction/test_machine.py tests/pipeline/real_ray/test_faults.py
 
 # Damaged videos, features, labels, lists, configs and checkpoints by the thousand: two minutes. Goes
 # on where it was; what it finds stays in fuzz-run.

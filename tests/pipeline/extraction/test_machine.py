@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -117,3 +118,101 @@ def test_a_working_directory_that_is_gone(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr == "error: the working directory is gone: change to one that is there\n"
+
+
+def test_a_disk_that_becomes_read_only(
+    cli: Cli, routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux does it after an error: while a file there is open for writing nobody else can."""
+    save = FeatureFolder.save
+
+    def saved(folder: FeatureFolder, video_id: str, *arguments: Any) -> None:
+        if video_id != "a":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder.path(video_id)))
+        save(folder, video_id, *arguments)
+
+    monkeypatch.setattr(FeatureFolder, "save", saved)
+    for name in "abc":
+        routine_video(f"in/{name}.mp4", elements=1)
+    command = ("extract", "--videos", "in", *TINY, *HERE, "--output", "out")
+    done = cli(*command)
+    assert done.exit_code == 2 and "Traceback" not in done.output
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "out/b.npy: Read-only file system; what is finished is kept" in line
+    assert FeatureFolder("out").ids() == ["a"]
+    monkeypatch.setattr(FeatureFolder, "save", save)
+    assert "2 extracted, 1 complete before, 0 failed" in cli(*command).output
+
+
+def test_memory_that_is_short_in_the_process_that_reads(
+    cli: Cli, routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux kills it: the video in work is read on by another process, no bit differs."""
+    killed, save = [], FeatureFolder.save
+
+    def saved(folder: FeatureFolder, video_id: str, *arguments: Any) -> None:
+        save(folder, video_id, *arguments)
+        if video_id not in "ad":  # a video whose process dies twice is given up
+            return
+        for child in psutil.Process().children(recursive=True):
+            if any("extractors/clips/worker.py" in part for part in child.cmdline()):
+                child.kill()
+                killed.append(child.pid)
+
+    for name in "abcdef":
+        routine_video(f"in/{name}.mp4", elements=3)
+    command = ("extract", "--videos", "in", *TINY, *HERE, "--output")
+    assert "6 extracted" in cli(*command, "quiet").output
+    monkeypatch.setattr(FeatureFolder, "save", saved)
+    done = cli(*command, "out")
+    assert len(killed) == 2 and "6 extracted, 0 complete before, 0 failed" in done.output
+    for name in "abcdef":
+        assert Path(f"out/{name}.npy").read_bytes() == Path(f"quiet/{name}.npy").read_bytes()
+
+
+@pytest.mark.parametrize("hours", [-5, 5])
+def test_a_clock_that_jumps(
+    cli: Cli, routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    """It is set in the middle of the run; limits and counts go by another clock."""
+    real, jumped, save = time.time, [], FeatureFolder.save
+
+    def saved(folder: FeatureFolder, video_id: str, *arguments: Any) -> None:
+        save(folder, video_id, *arguments)
+        jumped.append(video_id)
+
+    monkeypatch.setattr(FeatureFolder, "save", saved)
+    monkeypatch.setattr(time, "time", lambda: real() + 3600 * hours * bool(jumped))
+    for name in "abc":
+        routine_video(f"in/{name}.mp4", elements=1)
+    command = ("extract", "--videos", "in", *TINY, *HERE, "--output", "out")
+    done = cli(*command)
+    assert done.exit_code == 0 and "3 extracted, 0 complete before, 0 failed" in done.output
+    assert len(jumped) == 3
+    assert "0 extracted, 3 complete before, 0 failed" in cli(*command).output
+
+
+def test_many_short_videos_take_no_more_than_a_few(
+    cli: Cli, routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open files and memory, of this process and the one that reads, after a fifth of the videos
+    and at the end; with AQA_FAULT_VIDEOS=2000 (make test-faults) of two thousand."""
+    count = int(os.environ.get("AQA_FAULT_VIDEOS", "40"))
+    first = routine_video("in/0.mp4", elements=1)
+    for number in range(1, count):
+        os.link(first, first.with_name(f"{number}.mp4"))
+    me, seen, save = psutil.Process(), [], FeatureFolder.save
+
+    def saved(folder: FeatureFolder, video_id: str, *arguments: Any) -> None:
+        save(folder, video_id, *arguments)
+        everyone = [me, *me.children(recursive=True)]
+        resident = sum(process.memory_info().rss for process in everyone)
+        seen.append((sum(process.num_fds() for process in everyone), resident / 2**20))
+
+    monkeypatch.setattr(FeatureFolder, "save", saved)
+    done = cli("extract", "--videos", "in", *TINY, *HERE, "--output", "out")
+    assert f"{count} extracted, 0 complete before, 0 failed" in done.output
+    early, late = np.array(seen[count // 5 : 2 * count // 5]), np.array(seen[-count // 5 :])
+    print(f"descriptors, MiB: {np.median(early, axis=0)} early, {np.median(late, axis=0)} late")
+    assert np.median(late[:, 0]) <= np.median(early[:, 0]) + 2
+    assert np.median(late[:, 1]) <= np.median(early[:, 1]) + 40
