@@ -38,6 +38,7 @@ class SourceInfo:
                  "header"'s, the "frame rate" of a folder.
     stream       number of the video stream that is read, of ``streams``, a line each.
     pixel_aspect width of a pixel by its height; ``aspect`` "stored": it was not regarded.
+    interlaced   whether its first frame is; ``colours``: matrix and range, "bt709, limited".
     remarks      what a person should know of the footage, a line each.
     clip_index   of a salvaged video: the numbers of its clips among the ``whole_clips`` of the
                  whole, of which some are left out; None: there is no gap.
@@ -56,6 +57,8 @@ class SourceInfo:
     clip_start_s: list[float] = field(repr=False)
     clip_end_s: list[float] = field(repr=False)
     time_source: str = "stamps"
+    interlaced: bool = False
+    colours: str | None = None
     remarks: tuple[str, ...] = ()
     stream: int | None = None
     streams: tuple[str, ...] = ()

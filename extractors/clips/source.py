@@ -124,6 +124,8 @@ def _open_video(path: Path, job: OpenJob, progress: Progress) -> Source:
         duration_s=duration_s,
         **_clip_times(indices, times_s, duration_s),
         time_source=container.time_source,
+        interlaced=container.interlaced,
+        colours=container.colours,
         remarks=(*container.remarks, *_combs(container, job.protocol)),
         stream=container.stream,
         pixel_aspect=container.pixel_aspect,

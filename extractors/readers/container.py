@@ -33,7 +33,7 @@ from extractors.readers.damage import Damage, Decoded, among, in_order
 from extractors.readers.decoding import scan
 from extractors.readers.opening import chosen_stream, open_video
 from extractors.readers.packets import Packets, frame_per_packet, read_packets, slots
-from extractors.readers.picture import orientation, pixel_aspect
+from extractors.readers.picture import colours, orientation, pixel_aspect
 from extractors.readers.picture import remarks as picture_remarks
 from extractors.readers.progress import Progress, unobserved
 from extractors.readers.streams import described, is_cover
@@ -57,7 +57,8 @@ class Container:
     pixels: str  # "yuv420p"
     width: int  # pixels as shown, rotation applied
     height: int
-    interlaced: bool
+    interlaced: bool  # its first frame
+    colours: str  # matrix and range: "bt709, limited"
     rotation: int  # degrees counter-clockwise that a player turns the picture: 0, 90, 180, -90
     mirrored: bool  # before it is turned
     pixel_aspect: float  # width of a pixel by its height, as shown
@@ -160,6 +161,7 @@ def look(
             width=first.height if turn.swapped else first.width,
             height=first.width if turn.swapped else first.height,
             interlaced=first.interlaced_frame,
+            colours=colours(first),
             rotation=first.rotation,
             mirrored=turn.mirrored,
             pixel_aspect=pixel_aspect(video, turn),

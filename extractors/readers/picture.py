@@ -17,6 +17,9 @@ from av.video.stream import VideoStream
 _FLATTEST = Fraction(1, 4)  # no pixel of any format is narrower
 COMBS = "interlaced{}: taken with its combs, as it is stored (deinterlace=bwdif takes them out)"
 _UNIT = 1 << 16  # of the display matrix's fixed point numbers
+# Matrices by their numbers in ITU-T H.273, where the tag is one that is taken.
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 # Transfer curves of high dynamic range, by their numbers in ITU-T H.273.
 _HIGH_RANGE = {16: "HDR (PQ)", 18: "HDR (HLG)"}
 
@@ -87,6 +90,15 @@ def deinterlaced(frames: Iterable[VideoFrame], stream: VideoStream) -> Iterator[
 
 def _shape(frame: VideoFrame) -> tuple[int, int, str]:
     return frame.width, frame.height, frame.format.name
+
+
+def colours(frame: VideoFrame) -> str:
+    """``bt709, limited``: the matrix and the range by which its pixels become RGB."""
+    if frame.format.is_rgb or frame.format.has_palette:
+        return "rgb"
+    matrix = _MATRICES.get(int(frame.colorspace), "bt601, untagged")
+    full = int(frame.color_range) == _FULL_RANGE or frame.format.name.startswith("yuvj")
+    return f"{matrix}, {'full' if full else 'limited'}"
 
 
 def remarks(frame: VideoFrame) -> list[str]:

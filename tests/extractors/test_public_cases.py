@@ -175,17 +175,25 @@ def test_turned_and_mirrored_as_a_player_does(cases: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["a_hd_bt709_limited.mp4", "b_phone_bt709_full.mp4", "c_sd_bt601_limited.mp4",
-     "d_sd_bt601_full.mp4"],
-)  # fmt: skip
-def test_colours_as_tagged(cases: Path, name: str) -> None:
-    (picture,) = read_with_pyav(look(cases / "11-colour-range-matrix" / name), [5])
+    ("name", "tagged"),
+    [
+        ("a_hd_bt709_limited.mp4", "bt709, limited"),
+        ("b_phone_bt709_full.mp4", "bt709, full"),
+        ("c_sd_bt601_limited.mp4", "bt601, limited"),
+        ("d_sd_bt601_full.mp4", "bt601, full"),
+    ],
+)
+def test_colours_as_tagged(cases: Path, name: str, tagged: str) -> None:
+    container = look(cases / "11-colour-range-matrix" / name)
+    (picture,) = read_with_pyav(container, [5])
+    assert container.colours == tagged
     assert np.allclose(quarters(picture), (RED, GREEN, BLUE, GREY), atol=4)
 
 
 def test_untagged_colours_are_bt601_and_grey_stays_grey(cases: Path) -> None:
-    (picture,) = read_with_pyav(look(cases / "11-colour-range-matrix/e_hd_untagged.mp4"), [5])
+    container = look(cases / "11-colour-range-matrix/e_hd_untagged.mp4")
+    (picture,) = read_with_pyav(container, [5])
+    assert container.colours == "bt601, untagged, limited"
     by_bt601 = ((187, 46, 61), (69, 201, 63), (60, 51, 193), GREY)
     assert np.allclose(quarters(picture), by_bt601, atol=4)
 
@@ -239,6 +247,7 @@ def test_combs_are_said_and_taken_out_where_that_is_asked(cases: Path, name: str
     stored, without = (
         open_clips(path, protocol) for protocol in ("mini16x112", "mini16x112(deinterlace=bwdif)")
     )
+    assert stored.info.interlaced and stored.info.colours == "bt601, untagged, limited"
     assert stored.info.remarks == (
         "interlaced: taken with its combs, as it is stored (deinterlace=bwdif takes them out)",
     )
