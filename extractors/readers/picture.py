@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 _FLATTEST = Fraction(1, 4)  # no pixel of any format is narrower
 COMBS = "interlaced{}: taken with its combs, as it is stored (deinterlace=bwdif takes them out)"
+OTHER_PIXELS = "at {} the width of its pixels changes from {} to {}: taken as at the start"
 _UNIT = 1 << 16  # of the display matrix's fixed point numbers
 # Matrices by their numbers in ITU-T H.273, where the tag is one that is taken.
 _MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}

@@ -17,7 +17,7 @@ from extractors.readers.container import Container
 from extractors.readers.damage import BrokenFrameError
 from extractors.readers.decoding import decode
 from extractors.readers.opening import open_video
-from extractors.readers.picture import COMBS, deinterlaced, orientation
+from extractors.readers.picture import COMBS, OTHER_PIXELS, deinterlaced, orientation
 from extractors.readers.progress import Progress, Remark, unobserved, unremarked
 
 # Nearer to the start, decoding from there costs less than it is worth to seek.
@@ -46,7 +46,7 @@ def read_with_pyav(
             # A frame without combs depends on those around it: then always from the start.
             numbered = _from_start if deinterlace else _numbered
             ticks = None if deinterlace else container.ticks
-            known = deinterlace or container.interlaced
+            known, aspect = deinterlace or container.interlaced, None
             for index, frame in numbered(container, (file, stream), progress, target):
                 if ticks is not None and frame.pts != ticks[index]:
                     raise BrokenFrameError("a frame is missing", index)
@@ -54,6 +54,10 @@ def read_with_pyav(
                 if frame.interlaced_frame and not known:
                     known = True
                     remark(COMBS.format(f" from {spoken(container.times_s[index])} on"))
+                now = stream.codec_context.sample_aspect_ratio
+                if aspect and now and now != aspect:
+                    remark(OTHER_PIXELS.format(spoken(container.times_s[index]), aspect, now))
+                aspect = now
                 if index == target:
                     yield _to_rgb(frame, reformatter)
                     target = next(wanted, None)

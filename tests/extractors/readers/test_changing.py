@@ -1,10 +1,12 @@
-"""Footage that is interlaced in part, and changes its size there."""
+"""Footage whose picture changes on the way: its size, combs, the width of its pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -46,3 +48,25 @@ def test_what_is_not_interlaced_keeps_its_bits(make_video: Callable[..., Path]) 
     path = make_video("a.mp4", 33)
     plain, filtered = (np.stack(list(open_clips(path, name))) for name in (PLAIN, WITHOUT))
     np.testing.assert_array_equal(plain, filtered)
+
+
+def test_pixels_that_change_their_width(tmp_path: Path) -> None:
+    """As where a broadcast goes from 4:3 to 16:9."""
+    parts = []
+    for aspect in (Fraction(12, 11), Fraction(16, 11)):
+        part = tmp_path / f"{aspect.numerator}.m2v"
+        with av.open(str(part), "w", format="mpeg2video") as file:
+            stream = file.add_stream("mpeg2video", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 352, 288, "yuv420p"
+            stream.codec_context.sample_aspect_ratio = aspect
+            for _ in range(40):
+                file.mux(stream.encode(av.VideoFrame(352, 288, "yuv420p")))
+            file.mux(stream.encode())
+        parts.append(part.read_bytes())
+    path = tmp_path / "changing.m2v"
+    path.write_bytes(b"".join(parts))
+    stream = open_clips(path, PLAIN)
+    before = stream.info.remarks
+    list(stream)
+    (said,) = set(stream.info.remarks) - set(before)
+    assert "the width of its pixels changes from 12/11 to 16/11: taken as at the start" in said
