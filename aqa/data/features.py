@@ -83,6 +83,11 @@ def read_features(path: str | Place, channels: int | None = None) -> np.ndarray:
     infinity, or is not ``channels`` wide.
     """
     path = as_place(path)
+    # A named pipe would be waited for until somebody writes.
+    if not isinstance(path, RemotePath) and path.exists() and not path.is_file():
+        raise AqaError(
+            f"{path} is no feature file: {'a folder' if path.is_dir() else 'a pipe or device'}"
+        )
     try:
         with path.open("rb") as file:
             stored = np.lib.format.read_array(file, allow_pickle=False)
@@ -96,7 +101,8 @@ def read_features(path: str | Place, channels: int | None = None) -> np.ndarray:
     problem = _array_problem(stored, channels)
     if problem:
         raise AqaError(f"{path}: {problem}")
-    features = stored.astype(np.float32)
+    with np.errstate(over="ignore"):  # beyond float32 is infinity, which is refused
+        features = stored.astype(np.float32)
     if not np.isfinite(features).all():
         bad = int((~np.isfinite(features).all(axis=1)).sum())
         raise AqaError(
