@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 MOMENTS = range(int(os.environ.get("AQA_FAULT_MOMENTS", "1")))
-VIDEOS, DRAWN = 6, 3
+VIDEOS, DRAWN = 10, 3
 
 
 @dataclass(frozen=True)
