@@ -166,7 +166,11 @@ def test_the_live_view(ran: Ran) -> None:
 
 def test_failures_and_summary_on_a_terminal(ran: Ran) -> None:
     ending = ran.shown[ran.shown.index("failed\n") :]
-    assert re.search(r"text +│ .*text\.mp4: no video that can be read", ending)
+    # the path of a test's folder may be longer than a line of the table, and is cut anywhere
+    cells = [row.split("│") for row in ending.splitlines() if row.startswith("│")]
+    assert cells[0][1].strip() == "text"
+    reason = "".join("".join(row[2] for row in cells).split())
+    assert "text.mp4:novideothatcanberead" in reason
     check_summary(ending)
     assert ending.endswith("1 extracted, 1 complete before, 1 failed: out")
 
