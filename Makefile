@@ -24,11 +24,12 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-# kill -9 of each part of an extraction, at five moments each, and two thousand videos in one run: half
-# an hour.
+# kill -9 of each part of an extraction, at five moments each, two thousand videos in one run, and odd
+# places to run with Ray: half an hour.
 test-faults: setup
-	AQA_FAULT_MOMENTS=5 AQA_FAULT_VIDEOS=2000 $(BIN)/python -m pytest --timeout 600 \
-		tests/pipeline/extraction/test_machine.py tests/pipeline/real_ray/test_faults.py
+	AQA_FAULT_MOMENTS=5 AQA_FAULT_VIDEOS=2000 AQA_ENVIRONMENTS_RAY=1 $(BIN)/python -m pytest \
+		--timeout 600 tests/pipeline/extraction/test_machine.py \
+		tests/pipeline/real_ray/test_environments.py tests/pipeline/real_ray/test_faults.py
 
 # Damaged videos, features, labels, lists, configs and checkpoints by the thousand: two minutes. Goes
 # on where it was; what it finds stays in fuzz-run.

@@ -22,6 +22,8 @@ from pipeline.errors import UsageError, one_line
 from pipeline.workspace import GPUS_PER_WORKER, OBJECT_STORE_GIB, STANDSTILL_S
 
 KNOCK_S = 10.0
+# Of a socket's path Linux takes 107 bytes, macOS 103; Ray's own part is 67 of them.
+_DEEPEST = 103 - 67
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,14 @@ def _start(options: RayOptions) -> Any:
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    folder = _folder()
     try:
         if address is None:
             ray.init(
                 "local",
                 include_dashboard=False,
                 object_store_memory=options.object_store_bytes,
+                _temp_dir=f"{folder}/ray",
                 **quiet,
             )
         else:
@@ -94,7 +98,9 @@ def _start(options: RayOptions) -> Any:
         if type(error).__name__ == "AuthenticationError":  # not in older versions of Ray
             reason = "it has another token, or there is none here"
         if address is None:
-            raise UsageError(f"cannot start Ray on this machine: {reason} ({_room()})") from None
+            raise UsageError(
+                f"cannot start Ray on this machine: {reason} ({_room(folder)})"
+            ) from None
         mode = os.environ.get("RAY_AUTH_MODE", "not set")
         raise UsageError(
             f"cannot join a Ray cluster at {address}: {reason}; is it up, and are RAY_AUTH_MODE "
@@ -103,12 +109,19 @@ def _start(options: RayOptions) -> Any:
     return ray
 
 
-def _room() -> str:
+def _folder() -> str:
+    """Where a Ray of this machine keeps its sockets and logs: $RAY_TMPDIR, or the folder for
+    temporary files, unless a job's own is so deep that no socket can have its name there."""
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    deep = len(os.fsencode(os.path.abspath(folder))) > _DEEPEST
+    return "/tmp" if deep and os.access("/tmp", os.W_OK) else os.path.abspath(folder)
+
+
+def _room(folder: str) -> str:
     """What Ray needs of this machine: room for its session and for its objects."""
-    places = (tempfile.gettempdir(), "/dev/shm")
     free = [
         f"{place}: {shutil.disk_usage(place).free / 2**30:.1f} GiB free"
-        for place in places
+        for place in (folder, "/dev/shm")
         if os.path.isdir(place)
     ]
     return ", ".join([*free, "--ray-address none works without Ray"])
