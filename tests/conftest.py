@@ -18,6 +18,8 @@ from typer.testing import CliRunner
 from aqa.storage.places import RemotePath
 
 ROOT = Path(__file__).resolve().parent.parent
+# Backbones are converted once for all tests, and not into the user's own cache.
+os.environ.setdefault("AQA_MODELS_DIR", str(ROOT / ".pytest_cache" / "models"))
 S3_LOGIN = "anybody:top/secret"
 _BUCKETS = itertools.count(1)
 

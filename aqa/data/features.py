@@ -183,6 +183,11 @@ class FeatureFolder:
             content["overwriting"] = overwriting
         write_json(self.folder / "provenance.json", content)
 
+    def versions(self) -> dict[str, str]:
+        """What made the features that were written last: libraries, device, engine."""
+        path = self.folder / "provenance.json"
+        return read_json(path).get("versions", {}) if path.exists() else {}
+
     def overwriting(self) -> str | None:
         """The name of an overwriting extraction that has not come to its end."""
         path = self.folder / "provenance.json"

@@ -14,6 +14,7 @@ from pipeline.cli.options import (
     Backbone,
     DataRoot,
     Device,
+    Engine,
     FrameRate,
     Quiet,
     RayAddress,
@@ -90,6 +91,7 @@ def extract(
     precision: Annotated[
         str | None, typer.Option(help="float32 or bf16. Default: bf16 on a GPU, else float32.")
     ] = None,
+    engine: Engine = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Backbone workers. Default: one per GPU, or per core.")
     ] = None,
@@ -159,6 +161,7 @@ def extract(
         protocol=protocol or settings.protocol or usual_protocol,
         device="cpu" if dry_run else chosen_device(device, settings, options),
         precision=precision or settings.precision,
+        engine=engine or settings.engine,
         reader=reader,
         salvage="first" if salvage_first else "all" if salvage else "none",
         stream=stream,

@@ -11,6 +11,7 @@ from extractors.readers import FRAME_RATE
 from pipeline.cli.options import (
     Backbone,
     Device,
+    Engine,
     FrameRate,
     Json,
     Quiet,
@@ -47,6 +48,7 @@ def score(
         Path | None, typer.Option(help="Also write a self-contained HTML page here.")
     ] = None,
     device: Device = None,
+    engine: Engine = None,
     quiet: Quiet = False,
     version: Version = False,
 ) -> int:
@@ -85,6 +87,7 @@ def score(
         cache=settings.features / "scored",
         backbone=backbone,  # of aqa.yaml they are for extract: here the checkpoint says
         weights=weights,
+        engine=engine or settings.engine,
     )
     picked = pick_checkpoint(checkpoint, RunFolder(settings.runs), console)
     scorer = Scorer(picked, extraction, console)

@@ -5,12 +5,12 @@ from pipeline.extraction.folder import (
     divide,
     expected_origin,
     feature_origin,
-    library_versions,
+    made_by,
     refuse_other_origin,
 )
 from pipeline.extraction.job import Outcome, extract
 from pipeline.extraction.runs import Automatic, InProcess, Meter, OnRay, Runner, Watch
-from pipeline.extraction.stages import ExtractionSpec, FeatureExtractor, make_spec
+from pipeline.extraction.stages import ExtractionSpec, FeatureExtractor, make_spec, settled
 
 __all__ = [
     "Automatic",
@@ -27,9 +27,10 @@ __all__ = [
     "extract",
     "feature_origin",
     "label_gaps",
-    "library_versions",
     "look_at",
+    "made_by",
     "make_spec",
     "refuse_other_origin",
+    "settled",
     "show_division",
 ]

@@ -19,13 +19,13 @@ from pipeline.extraction.folder import (
     claim,
     divide,
     feature_origin,
-    library_versions,
+    made_by,
     naming,
     note_moved,
     refuse_other_origin,
 )
 from pipeline.extraction.runs import Automatic, Meter, Runner, Watch
-from pipeline.extraction.stages import ExtractionSpec, Finished
+from pipeline.extraction.stages import ExtractionSpec, Finished, settled
 from pipeline.footage import Video, footage_remarks
 from pipeline.workspace import Console, counted
 
@@ -73,7 +73,13 @@ def extract(
         log = _log(folder, videos, failures, missing)
         if not division.todo:
             return Outcome((), tuple(division.complete), tuple(failures), log=str(log.path))
-        versions = library_versions() | {"device": spec.device, "precision": spec.precision}
+        spec = settled(spec, console.note, origin.weights_digest)
+        versions = made_by(spec)
+        if (before := folder.versions().get("engine", versions["engine"])) != versions["engine"]:
+            console.note(
+                f"{output}: what is there was computed by {before}, what follows by "
+                f"{versions['engine']}: the same but for the last digits; the records say which"
+            )
         about = _begin(folder, origin, versions, division, videos)
         keeper = _Keeper(folder, origin, about, log, {v.id: str(v.path) for v in division.todo})
         meter = Meter(len(division.todo), len(division.complete))

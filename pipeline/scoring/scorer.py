@@ -46,6 +46,7 @@ class Extraction:
     cache: Path
     backbone: str | None = None  # None: the checkpoint's
     weights: str | None = None
+    engine: str | None = None  # None: the quickest that there is
 
 
 class Scorer:
@@ -88,6 +89,7 @@ class Scorer:
             backbone=asked.backbone,
             weights=asked.weights,
             device=asked.device,
+            engine=asked.engine,
         )
         return KeptFeatures(spec, asked.cache, self._console)
 

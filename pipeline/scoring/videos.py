@@ -13,6 +13,7 @@ import numpy as np
 
 from aqa.data import FeatureFolder, FeatureOrigin, read_features
 from extractors import ExtractorError
+from pipeline.cluster import usable_cpus
 from pipeline.errors import UsageError
 from pipeline.extraction import (
     ExtractionSpec,
@@ -21,8 +22,9 @@ from pipeline.extraction import (
     Meter,
     Watch,
     feature_origin,
-    library_versions,
+    made_by,
     make_spec,
+    settled,
 )
 from pipeline.footage import Video, content_digest, source_stamp
 from pipeline.scoring.features import ClipFeatures, Part
@@ -36,6 +38,7 @@ def spec_like(
     backbone: str | None,
     weights: str | None,
     device: str,
+    engine: str | None = None,
 ) -> ExtractionSpec:
     """The extraction that a checkpoint was trained on; given options win over what it says."""
     if trained is None:
@@ -54,6 +57,7 @@ def spec_like(
         weights=weights,
         protocol=trained.protocol,
         device=device,
+        engine=engine,
     )
 
 
@@ -67,7 +71,7 @@ class KeptFeatures:
     def of(self, item: Video, part: Part) -> ClipFeatures:
         """Those of a video or frame folder."""
         path = item.path
-        folder = FeatureFolder(self._cache / _fingerprint(self.origin, part))
+        folder = FeatureFolder(self._cache / _fingerprint(self.origin, part, self._spec.engine))
         # Two files of one name are two videos: the cache knows each by where it lies.
         place = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:8]
         video = replace(item, id=f"{path.resolve().stem}-{place}")
@@ -83,16 +87,21 @@ class KeptFeatures:
             kept = read_features(folder.path(video.id))
             return ClipFeatures(kept, self.origin, folder.record(video.id))
         features, record = self._extract(video, part)
-        folder.write_origin(self.origin, library_versions() | {"device": self._spec.device})
-        folder.save(video.id, features, self.origin, record)
+        versions = made_by(self._settled)
+        folder.write_origin(self.origin, versions)
+        folder.save(video.id, features, self.origin, record | {"versions": versions})
         return ClipFeatures(features, self.origin, record)
 
     @cached_property
+    def _settled(self) -> ExtractionSpec:
+        return settled(self._spec, self._console.note, self.origin.weights_digest)
+
+    @cached_property
     def _extractor(self) -> FeatureExtractor:
-        return FeatureExtractor(self._spec)
+        return FeatureExtractor(self._settled, workers=usable_cpus())
 
     def _extract(self, video: Video, part: Part) -> tuple[np.ndarray, dict[str, Any]]:
-        spec = replace(self._spec, start_s=part.start_s, end_s=part.end_s, stream=part.stream)
+        spec = replace(self._settled, start_s=part.start_s, end_s=part.end_s, stream=part.stream)
         meter, run = Meter(1, 0), InProcess(backbone=self._extractor)
         with self._console.progress(video.path.name, 0, "clip") as progress:
 
@@ -106,8 +115,11 @@ class KeptFeatures:
         return finished.features, finished.record
 
 
-def _fingerprint(origin: FeatureOrigin, part: Part) -> str:
+def _fingerprint(origin: FeatureOrigin, part: Part, engine: str) -> str:
+    """``engine`` as it was asked for: what one made is not given out as another's."""
     text = f"{origin.to_dict()} {part.start_s} {part.end_s}"
+    if engine != "auto":
+        text += f" engine {engine}"
     if part.stream is not None:
         text += f" stream {part.stream}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

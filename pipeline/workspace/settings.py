@@ -34,6 +34,9 @@ class Settings(BaseModel):
     decoders: int | None = Field(None, ge=1, description="videos read at once")
     gpus_per_worker: float = Field(GPUS_PER_WORKER, gt=0, description="GPUs of one backbone worker")
     precision: Precision | None = Field(None, description="of the backbone")
+    engine: Literal["auto", "openvino", "torch"] = Field(
+        "auto", description="what computes the backbone"
+    )
     object_store_gib: float = Field(
         OBJECT_STORE_GIB, ge=0.1, description="memory between the stages, local Ray"
     )

@@ -5,7 +5,7 @@ from pipeline.extraction.folder.failures import FailureLog
 from pipeline.extraction.folder.origin import (
     expected_origin,
     feature_origin,
-    library_versions,
+    made_by,
     refuse_other_origin,
 )
 from pipeline.extraction.folder.resume import Division, divide, naming, note_moved
@@ -17,7 +17,7 @@ __all__ = [
     "divide",
     "expected_origin",
     "feature_origin",
-    "library_versions",
+    "made_by",
     "naming",
     "note_moved",
     "refuse_other_origin",

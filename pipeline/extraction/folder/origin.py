@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from aqa.data import FeatureFolder, FeatureOrigin
-from extractors.backbones import canonical_name, require_known
+from extractors.backbones import canonical_name, engine_version, require_known
 from pipeline.errors import UsageError
 from pipeline.extraction.stages import ExtractionSpec
 from pipeline.workspace import counted
@@ -15,9 +15,11 @@ from pipeline.workspace import counted
 VERSIONED = ("torch", "torchvision", "timm", "numpy", "av", "pillow", "opencv-python-headless")
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that can change a feature's last digits."""
-    return {name: version(name) for name in VERSIONED}
+def made_by(spec: ExtractionSpec) -> dict[str, str]:
+    """What can change a feature's last digits: the engine, the device, versions of libraries."""
+    libraries = {name: version(name) for name in VERSIONED}
+    engine = engine_version(spec.engine)
+    return libraries | {"device": spec.device, "precision": spec.precision, "engine": engine}
 
 
 def feature_origin(spec: ExtractionSpec) -> FeatureOrigin:

@@ -56,7 +56,7 @@ class InProcess:
         self, todo: Sequence[Video], spec: ExtractionSpec, watch: Watch
     ) -> Iterator[Finished]:
         width = self._width(len(todo), spec.device)
-        backbone = self.backbone or _built(spec)
+        backbone = self.backbone or _built(spec, width.workers)
         watch.meter.run_starts(width, len(todo))
         assembly, left = Assembly(), [video.id for video in todo]
         with closing(_Threads(todo, spec, backbone, width).batches()) as batches:
@@ -81,9 +81,9 @@ class InProcess:
         return Width(min(self.decoders or usable_cpus(), videos), workers)
 
 
-def _built(spec: ExtractionSpec) -> FeatureExtractor:
+def _built(spec: ExtractionSpec, workers: int) -> FeatureExtractor:
     try:
-        return FeatureExtractor(spec)
+        return FeatureExtractor(spec, workers)
     except ExtractorError:
         raise
     except Exception as error:  # a full GPU, memory that is short

@@ -2,7 +2,7 @@
 to a finished video."""
 
 from pipeline.extraction.stages.assembly import Assembly, Finished
-from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.backbone import FeatureExtractor, settled
 from pipeline.extraction.stages.batch import Batch
 from pipeline.extraction.stages.decoding import decode_batches
 from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
@@ -15,4 +15,5 @@ __all__ = [
     "Finished",
     "decode_batches",
     "make_spec",
+    "settled",
 ]

@@ -10,10 +10,12 @@ import numpy as np
 
 from aqa.sections import Precision
 from extractors import check_reader, get_protocol
+from extractors.backbones import computes_bf16
 from extractors.readers import STALL_LIMIT_S
 from pipeline.errors import UsageError
 
 Salvage = Literal["none", "first", "all"]
+AskedEngine = Literal["auto", "openvino", "torch"]
 DEFAULT_BACKBONE = "swin3d_b"
 DEFAULT_WEIGHTS = "kinetics600-22k"
 # About this many bytes: small beside Ray's blocks, and a CPU shows progress.
@@ -26,6 +28,8 @@ class ExtractionSpec:
     """What is computed, and how. Travels to every worker.
 
     precision      of the backbone's matrix products.
+    engine         what computes the backbone; "auto" is settled where a run begins (``settled``).
+    weights_digest of the weights, once it is known: a worker need not read them to find out.
     salvage        what of a damaged video is kept: "none", "first" what comes before the damage,
                    "all" what lies outside of it.
     stream         number of the video stream; None: the one that a person would watch.
@@ -41,6 +45,8 @@ class ExtractionSpec:
     start_s: float | None = None
     end_s: float | None = None
     precision: Precision = "float32"
+    engine: AskedEngine = "auto"
+    weights_digest: str | None = None
     salvage: Salvage = "none"
     stream: int | None = None
     stored_aspect: bool = False
@@ -65,16 +71,24 @@ def make_spec(
     protocol: str | None,
     device: str,
     precision: str | None = None,
+    engine: str | None = None,
     **settings: Any,
 ) -> ExtractionSpec:
     """A spec with defaults filled in, by default bf16 on a GPU; ``settings`` are its other fields.
 
-    An unknown protocol or reader is an ExtractorError, an unknown precision a UsageError.
+    An unknown protocol or reader is an ExtractorError, an unknown precision or engine a UsageError.
     """
     reader = settings.get("reader", "auto")
     check_reader(reader)
     if precision not in (None, *get_args(Precision)):
         raise UsageError(f"--precision {precision}: expected {' or '.join(get_args(Precision))}")
+    if engine not in (None, *get_args(AskedEngine)):
+        raise UsageError(f"--engine {engine}: expected {', '.join(get_args(AskedEngine))}")
+    if device == "cpu" and precision == "bf16" and not computes_bf16():
+        raise UsageError(
+            "--precision bf16: this processor has no units for it (avx512_bf16, amx_bf16), which "
+            "makes it slower than float32: leave it out"
+        )
     if weights and (path := Path(weights).expanduser()).is_file():
         weights = str(path.absolute())  # read by workers elsewhere
     return ExtractionSpec(
@@ -83,5 +97,6 @@ def make_spec(
         protocol=get_protocol(protocol or "contiguous32").identity,
         device=device,
         precision=precision or ("bf16" if device == "cuda" else "float32"),
+        engine=engine or "auto",
         **settings,
     )
