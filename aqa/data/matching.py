@@ -85,7 +85,9 @@ def near(name: str, there: Collection[str]) -> str | None:
     longer = [
         found for found in there if found.startswith(name) and not found[len(name) :][:1].isalnum()
     ]
-    return next(iter([*padded, *sorted(longer, key=len)]), None)
+    # of several the pictures' own, not their rate or their flow
+    longer.sort(key=lambda found: ("rgb" not in found[len(name) :].lower(), len(found), found))
+    return next(iter([*padded, *longer]), None)
 
 
 def _fitting(name: str, there: dict[str, list[str]]) -> list[str]:

@@ -1,5 +1,7 @@
-"""The process that converts one backbone, ``python -m extractors.backbones.convert``: what is wanted
-comes as JSON on its input; where it fails its last line is JSON that says why."""
+"""The process that converts one backbone: ``python -m extractors.backbones.convert``.
+
+What is wanted comes as JSON on its input; where it fails its last line is JSON that says why.
+"""
 
 from __future__ import annotations
 

@@ -28,7 +28,10 @@ def raw_dataset(dataset: str, data_root: Path, override: Path | None = None) -> 
     folder = next((candidate for candidate in folders if candidate.is_dir()), None)
     if folder is None:
         looked = " or ".join(str(candidate) for candidate in folders)
-        raise UsageError(f"no raw {dataset} footage: looked for {looked}; set raw: in aqa.yaml")
+        raise UsageError(
+            f"no raw {dataset} footage: looked for {looked}; where it lies elsewhere below the "
+            f"data root, write raw: {{{dataset}: FOLDER}} into aqa.yaml"
+        )
     videos = (
         _frame_folders(folder, layout.levels)
         if layout.levels

@@ -75,5 +75,9 @@ def test_a_near_name_is_shown(written: str, there: str) -> None:
     assert near(written, ["zebra", there, "other"]) == there
 
 
+def test_of_several_near_names_that_of_the_pictures_is_shown() -> None:
+    assert near("run00", ["run00_fps", "run00_rgb", "run00_flow"]) == "run00_rgb"
+
+
 def test_nothing_is_near() -> None:
     assert near("g2_0", ["g2_1", "g2_00", "g1_0"]) is None

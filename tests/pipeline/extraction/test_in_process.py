@@ -163,7 +163,7 @@ def test_a_video_that_gives_too_little_is_a_failure(
 
 
 def test_no_backbone(videos: list[Video], monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(spec: ExtractionSpec) -> None:
+    def full(spec: ExtractionSpec, workers: int) -> None:
         raise RuntimeError("CUDA out of memory\nTried to allocate")
 
     monkeypatch.setattr(in_process, "FeatureExtractor", full)

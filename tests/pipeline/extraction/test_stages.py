@@ -145,9 +145,11 @@ def test_a_cpu_computes_only_clips_that_count_one_by_one(
     routine_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extractor, seen = FeatureExtractor(TINY_SPEC), []
-    forward = extractor._backbone.forward
+    compute = type(extractor._backbone).__call__
     monkeypatch.setattr(
-        extractor._backbone, "forward", lambda clips: seen.append(len(clips)) or forward(clips)
+        type(extractor._backbone),
+        "__call__",
+        lambda engine, clips: seen.append(len(clips)) or compute(engine, clips),
     )
     for batch in decode_batches(Video("v", routine_video("v.mp4", elements=2)), SPEC):
         extractor(batch)

@@ -131,7 +131,7 @@ def test_raw_videos(tmp_path: Path, dataset: str, folder: str) -> None:
 def test_raw_folder_may_be_named_and_is_named_when_missing(tmp_path: Path) -> None:
     touch(tmp_path / "footage/7.mkv")
     assert raw_dataset("rg", tmp_path, Path("footage"))[0].id == "7"
-    with pytest.raises(UsageError, match=r"looked for .*RG/videos.* set raw: in aqa\.yaml"):
+    with pytest.raises(UsageError, match=r"looked for .*RG/videos.* raw: \{rg: FOLDER\}"):
         raw_dataset("rg", tmp_path)
 
 
