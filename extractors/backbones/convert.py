@@ -40,17 +40,31 @@ def _convert(wanted: Wanted, path: Path) -> None:
         expected = backbone(clip)
     with torch.no_grad():
         network = openvino.convert_model(backbone, example_input=clip, input=list(clip.shape))
-    compiled = openvino.Core().compile_model(network, "CPU", settings(wanted.precision, 1))
-    blob = compiled.export_model().getvalue()
+    differences = []
+    # Of some shapes OpenVINO's generated kernels are wrong in the third digit; without them it is
+    # 7 % slower.
+    for mode in ({}, {"SNIPPETS_MODE": "DISABLE"}):
+        compiled = openvino.Core().compile_model(
+            network, "CPU", settings(wanted.precision, 1) | mode
+        )
+        blob = compiled.export_model().getvalue()
+        differences.append(_difference(blob, wanted, path, clip, expected))
+        if differences[-1] <= GREATEST_DIFFERENCE[wanted.precision]:
+            keep(wanted, path, blob, differences[-1])
+            return
+    raise ValueError(f"OpenVINO's features differ from torch's by {min(differences):.2g}")
+
+
+def _difference(
+    blob: bytes, wanted: Wanted, path: Path, clip: torch.Tensor, expected: torch.Tensor
+) -> float:
+    """The greatest, against features of size one."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name) as file:
         file.write(blob)
         file.flush()
         # What is compared is what a worker will load.
         given = OpenVinoEngine(Path(file.name), wanted.precision, workers=1)(clip)
-    difference = float((given - expected).abs().max() / expected.abs().max().clamp(min=1))
-    if not difference <= GREATEST_DIFFERENCE[wanted.precision]:
-        raise ValueError(f"OpenVINO's features differ from torch's by {difference:.2g}")
-    keep(wanted, path, blob, difference)
+    return float((given - expected).abs().max() / expected.abs().max().clamp(min=1))
 
 
 def _fail(text: str, number: int | None = None, file: str | None = None) -> NoReturn:
