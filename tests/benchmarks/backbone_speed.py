@@ -1,0 +1,95 @@
+"""What a clip takes the backbone, with each engine and precision, in turns in one run.
+
+    python tests/benchmarks/backbone_speed.py [--backbone swin3d_t] [--threads 2] [--rounds 3]
+
+Against torchvision's own module in float32 on as many threads, ``contiguous32`` clips. ``share`` is
+that of this machine's rate of matrix products in the same precision, measured in the same run, that
+the products of the network (torchvision's own count) come to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+from extractors import build_backbone, get_protocol
+from extractors.backbones import Wanted, computes_bf16, open_engine
+
+PROTOCOL = "contiguous32"
+# Multiplications and additions of one 32x224x224 clip, in 10**9, as torchvision publishes them.
+PRODUCTS = {"swin3d_t": 43.9, "swin3d_s": 82.8, "swin3d_b": 140.7}
+
+
+def seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def products_per_second(kind: torch.dtype) -> float:
+    """Multiplications and additions (as one) of a large matrix product."""
+    size = 2048
+    one, other = torch.randn(2, size, size, dtype=kind)
+    return size**3 / min(seconds(lambda: one @ other) for _ in range(6))
+
+
+def ways(name: str, threads: int) -> dict[str, tuple[Callable[[torch.Tensor], object], str]]:
+    """By name: what computes a clip, and its precision."""
+    backbone = build_backbone(name)
+    shape = get_protocol(PROTOCOL).clip_shape[:3]
+    found: dict[str, tuple[Callable[[torch.Tensor], object], str]] = {
+        "torchvision float32": (backbone, "float32")
+    }
+    for precision in ("float32", "bf16") if computes_bf16() else ("float32",):
+        wanted = Wanted(name, "random", backbone.identity.weights_digest, shape, precision)
+        for engine in ("torch", "openvino"):
+            compute = open_engine(engine, "cpu", wanted, lambda line: print(line, flush=True))
+            found[f"{engine} {precision}"] = (compute, precision)
+    return found
+
+
+def measure(name: str, threads: int, rounds: int) -> list[dict[str, object]]:
+    torch.set_num_threads(threads)
+    clip = torch.rand((1, 3, *get_protocol(PROTOCOL).clip_shape[:3])).sub_(0.5).mul_(4)
+    computing = ways(name, threads)
+    taken: dict[str, list[float]] = {way: [] for way in computing}
+    with torch.inference_mode():
+        for _ in range(rounds + 1):  # the first is for warming up
+            for way, (compute, _) in computing.items():
+                taken[way].append(seconds(lambda compute=compute: compute(clip)))
+        rate = {
+            "float32": products_per_second(torch.float32),
+            "bf16": products_per_second(torch.bfloat16),
+        }
+    medians = {way: statistics.median(each[1:]) for way, each in taken.items()}
+    usual = medians["torchvision float32"]
+    return [
+        {
+            "backbone": name,
+            "threads": threads,
+            "way": way,
+            "seconds": round(median, 3),
+            "ratio": round(usual / median, 2),
+            "share": round(PRODUCTS[name] * 1e9 / median / rate[computing[way][1]], 2),
+        }
+        for way, median in medians.items()
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backbone", choices=sorted(PRODUCTS), default="swin3d_t")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    for row in measure(options.backbone, options.threads, options.rounds):
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
