@@ -113,7 +113,7 @@ def _made(wanted: Wanted, path: Path, tell: Callable[[str], None]) -> Path:
             return path
         if path.exists():
             tell(f"{path}: cut short or changed, made again")
-        tell(f"converting {wanted.backbone} for this processor, once: a minute or two where it is large ...")
+        tell(f"converting {wanted.backbone} for this processor, once (a minute or two at most) ...")
         _convert(wanted, path)
         if not is_whole(path):
             raise EngineError(f"{path}: is not what was written")
