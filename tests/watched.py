@@ -164,11 +164,12 @@ def check(
 
 
 def processes(root: int, *titles: str) -> list[psutil.Process]:
-    """Processes below ``root`` whose command line begins with one of ``titles``."""
+    """Processes below ``root`` with one of ``titles`` in their command line."""
     found = []
     for process in psutil.Process(root).children(recursive=True):
         try:
-            if " ".join(process.cmdline()).startswith(titles):
+            command = " ".join(process.cmdline())
+            if any(title in command for title in titles):
                 found.append(process)
         except psutil.Error:
             continue

@@ -5,8 +5,9 @@ body.  To the child: b"J", a pickled job.  From it, in this order for one job:
 
     b"."  it gets on: a packet was passed, a frame was decoded; empty body; any number, anywhere
     b"O"  a pickled Opened                              } the answer to an OpenJob
-    b"C"  one clip's bytes, uint8 [T, H, W, 3]          } the answer to a ReadJob: every clip in
-    b"R"  a pickled Takeover, before the clips it means } order, then b"D" with an empty body
+    b"S"  float64, seconds that the next clip took      } the answer to a ReadJob: every clip in
+    b"C"  its bytes, uint8 [T, H, W, 3]                 } order, then b"D" with an empty body
+    b"R"  a pickled Takeover, before the clips it means }
     b"N"  a remark on the footage, UTF-8                }
     b"E"  the pickled exception that ended the job (ExtractorError, UnforeseenError)
 """
@@ -20,7 +21,8 @@ from typing import Literal
 from extractors.protocols import Protocol
 
 HEAD = struct.Struct("<cQ")
-JOB, ALIVE, OPENED, CLIP, TAKEOVER = b"J", b".", b"O", b"C", b"R"
+SECONDS = struct.Struct("<d")
+JOB, ALIVE, OPENED, SPENT, CLIP, TAKEOVER = b"J", b".", b"O", b"S", b"C", b"R"
 REMARK, DONE, ERROR = b"N", b"D", b"E"
 
 ReaderName = Literal["auto", "decord", "pyav"]
@@ -92,15 +94,19 @@ class OpenJob:
 
 @dataclass(frozen=True)
 class Opened:
-    """``source`` is pickled by the child for the child: what it needs to read the clips."""
+    """``source`` is pickled by the child for the child: what it needs to read the clips.
+
+    divisible  reading may begin at any clip, with the same frames as from the start.
+    """
 
     info: SourceInfo
     source: bytes
+    divisible: bool
 
 
 @dataclass(frozen=True)
 class ReadJob:
-    """Send the clips of an opened source, from number ``first`` (from 0) on.
+    """Send the clips of an opened source from number ``first`` (from 0) on, before ``stop``.
 
     decord_limit_s  decord giving nothing for so long is ended, and PyAV reads on.
     """
@@ -108,6 +114,7 @@ class ReadJob:
     source: bytes
     folder: str
     first: int
+    stop: int
     decord_limit_s: float
 
 

@@ -176,7 +176,12 @@ class _Keeper:
             return process
         if process is not None:
             process.end()
-        return self._start()
+        try:
+            return self._start()
+        except OSError as error:
+            raise ExtractorError(f"no process can be started to read in ({error})") from error
+        except ReadingStopped as error:
+            raise ExtractorError(f"the process to read in does not start: {error}") from error
 
     def give(self, process: ReadingProcess) -> None:
         with self._lock:
@@ -198,18 +203,19 @@ class _Keeper:
             if self._wanted is None:
                 self._wanted = SimpleQueue()
                 threading.Thread(target=_start_all, args=(self._wanted,), daemon=True).start()
+        try:
+            return self._started()
+        except ProcessEnded:  # as when it reads: it may have been ended from outside, not twice
+            return self._started()
+
+    def _started(self) -> ReadingProcess:
         future: Future[ReadingProcess] = Future()
         self._wanted.put(future)
-        try:
-            process = future.result()
-        except OSError as error:
-            raise ExtractorError(f"no process can be started to read in ({error})") from error
+        process = future.result()
         try:
             process.wait_until_started()
-        except BaseException as error:
+        except BaseException:
             process.end()
-            if isinstance(error, ReadingStopped):
-                raise ExtractorError(f"the process to read in does not start: {error}") from error
             raise
         return process
 

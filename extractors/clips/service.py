@@ -8,8 +8,8 @@ import time
 from typing import BinaryIO
 
 from extractors.clips import messages
-from extractors.clips.messages import HEAD, Opened, OpenJob, ReadJob, Takeover
-from extractors.clips.source import open_source
+from extractors.clips.messages import HEAD, SECONDS, Opened, OpenJob, ReadJob, Takeover
+from extractors.clips.source import Source, open_source
 from extractors.errors import ExtractorError, UnforeseenError
 
 _TELL_EVERY_S = 0.1
@@ -31,7 +31,8 @@ def _do(job: OpenJob | ReadJob, reply: _Reply) -> None:
         os.chdir(job.folder)
         if isinstance(job, OpenJob):
             source = open_source(job, reply.gets_on)
-            reply.send(messages.OPENED, pickle.dumps(Opened(source.info, pickle.dumps(source))))
+            opened = Opened(source.info, pickle.dumps(source), source.divisible)
+            reply.send(messages.OPENED, pickle.dumps(opened))
         else:
             _read(job, reply)
     except BrokenPipeError:
@@ -45,14 +46,20 @@ def _do(job: OpenJob | ReadJob, reply: _Reply) -> None:
 
 def _read(job: ReadJob, reply: _Reply) -> None:
     def take_over(reader: str, note: str) -> None:
+        reader = "decord+pyav" if job.first else reader  # decord gave those before
         reply.send(messages.TAKEOVER, pickle.dumps(Takeover(reader, note)))
 
     def remark(line: str) -> None:
         reply.send(messages.REMARK, line.encode())
 
-    source = pickle.loads(job.source)
-    for clip in source.clips(job.first, job.decord_limit_s, take_over, remark, reply.gets_on):
+    source: Source = pickle.loads(job.source)
+    part = source.part(job.first, job.stop)
+    began = time.perf_counter()
+    for clip in part.clips(job.decord_limit_s, take_over, remark, reply.gets_on):
+        # Without the waiting until the parent takes it: how busy reading is.
+        reply.send(messages.SPENT, SECONDS.pack(time.perf_counter() - began))
         reply.send(messages.CLIP, memoryview(clip).cast("B"))
+        began = time.perf_counter()
     reply.send(messages.DONE)
 
 

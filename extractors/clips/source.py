@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,26 +38,36 @@ class Source:
     indices: np.ndarray
     frames: Container | list[Path]
 
+    @property
+    def divisible(self) -> bool:
+        """Whether reading may begin at any clip, with the same frames as from the start."""
+        if isinstance(self.frames, list):
+            return True
+        from_key_frames = self.info.reader == "pyav" and self.protocol.deinterlace == "no"
+        return from_key_frames and self.frames.ticks is not None and self.frames.numbers is None
+
+    def part(self, first: int, stop: int) -> Source:
+        """The same with its clips from number ``first`` on, before ``stop``."""
+        return replace(self, indices=self.indices[first:stop])
+
     def clips(
         self,
-        first: int,
         decord_limit_s: float,
         take_over: Callable[[str, str], None],
         remark: Remark,
         progress: Progress,
     ) -> Iterator[np.ndarray]:
-        """Prepared clips uint8 [T, H, W, 3] from number ``first`` on.
+        """Prepared clips uint8 [T, H, W, 3].
 
         ``take_over(reader, note)`` tells that from the next clip on PyAV gives the frames, and why
         decord does not; ``remark(line)`` what of the footage shows only now.
         """
-        given = first
+        given = 0
         if self.info.reader == "decord":
             try:
-                indices = self.indices[first:]
-                wanted = np.unique(indices)
+                wanted = np.unique(self.indices)
                 frames = read_with_decord(self.frames, wanted, decord_limit_s, progress)
-                for clip in self._prepared(frames, indices):
+                for clip in self._prepared(frames, self.indices):
                     yield clip
                     given += 1
                 return

@@ -30,12 +30,16 @@ class ClipStream:
     """Clips of one source: uint8 [T, H, W, 3] in time order, read as they are asked for.
 
     ``len(stream)`` is the number of clips.  Iterating again starts from the first.  ``close()``,
-    or leaving a ``with`` block, ends what was started to read.
+    or leaving a ``with`` block, ends what was started to read.  ``divisible``: from any clip on
+    (``clips``) the frames are those that reading from the start gives.  ``read_s``: seconds that
+    reading was at work, without the time that it waited for whoever takes the clips.
     """
 
     def __init__(self, opened: Opened, job: OpenJob, stall_limit_s: float) -> None:
         self.info: SourceInfo = opened.info
         self.protocol = job.protocol
+        self.divisible = opened.divisible
+        self.read_s = 0.0
         self._opened = opened
         self._job = job
         self._stall_limit_s = stall_limit_s
@@ -47,11 +51,15 @@ class ClipStream:
         return len(self.info.clip_start_s)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        self.info, given, died = self._opened.info, 0, False
+        return self.clips(0, len(self))
+
+    def clips(self, first: int, stop: int) -> Iterator[np.ndarray]:
+        """The clips from number ``first`` (from 0) on, before ``stop``."""
+        self.info, given, died = self._opened.info, first, False
         self._closed = False
         while True:
             try:
-                for clip in self._clips_from(given):
+                for clip in self._clips_from(given, stop):
                     yield clip
                     given += 1
                 return
@@ -63,9 +71,9 @@ class ClipStream:
             except (reading.ReadingStopped, UnforeseenError) as error:
                 raise self._failure(error, given) from error
 
-    def _clips_from(self, first: int) -> Iterator[np.ndarray]:
+    def _clips_from(self, first: int, stop: int) -> Iterator[np.ndarray]:
         # decord gets half, so that PyAV takes over in time.
-        job = ReadJob(self._opened.source, self._job.folder, first, self._stall_limit_s / 2)
+        job = ReadJob(self._opened.source, self._job.folder, first, stop, self._stall_limit_s / 2)
         with reading.borrowed_process() as process:
             with self._lock:
                 self._processes.append(process)
@@ -75,6 +83,8 @@ class ClipStream:
                         self._note(pickle.loads(body))
                     elif kind == messages.REMARK:
                         self._remark(bytes(body).decode())
+                    elif kind == messages.SPENT:
+                        self.read_s += messages.SECONDS.unpack(body)[0]
                     else:
                         yield body.reshape(self.protocol.clip_shape)
             finally:

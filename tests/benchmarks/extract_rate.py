@@ -32,6 +32,7 @@ from pipeline.extraction.runs.supervise import OnRay
 from pipeline.extraction.stages.assembly import Assembly
 from pipeline.extraction.stages.backbone import FeatureExtractor
 from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.part import Part
 from pipeline.extraction.stages.spec import ExtractionSpec, make_spec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
@@ -50,7 +51,7 @@ PROTOCOL = "contiguous32"
 def decode_alone(videos: list[Video], spec: ExtractionSpec) -> float:
     began, clips = time.perf_counter(), 0
     for video in videos:
-        clips += sum(batch.valid for batch in decode_batches(video, spec))
+        clips += sum(batch.valid for batch in decode_batches(Part(video), spec))
     return clips / (time.perf_counter() - began)
 
 
@@ -59,7 +60,7 @@ def backbone_alone(video: Video, spec: ExtractionSpec, clips: int) -> float:
 
     torch.set_num_threads(1)
     extractor = FeatureExtractor(spec)
-    batch = next(iter(decode_batches(video, spec)))
+    batch = next(iter(decode_batches(Part(video), spec)))
     extractor(batch)
     began, done = time.perf_counter(), 0
     while done < clips:

@@ -18,6 +18,7 @@ from pipeline.extraction.runs import automatic
 from pipeline.extraction.stages.assembly import Assembly, Finished
 from pipeline.extraction.stages.backbone import FeatureExtractor
 from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.part import Part
 from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 
@@ -40,7 +41,8 @@ def alone() -> Callable[..., Finished]:
         assembly, threads = Assembly(), torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            batches = [extractors[key](batch) for batch in decode_batches(Video("v", path), spec)]
+            whole = Part(Video("v", path))
+            batches = [extractors[key](batch) for batch in decode_batches(whole, spec)]
         finally:
             torch.set_num_threads(threads)
         (done,) = [found for batch in batches if (found := assembly.add(batch)) is not None]

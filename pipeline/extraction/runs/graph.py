@@ -1,10 +1,18 @@
-"""The Ray Data graph of extraction: videos -> decode tasks -> pool of backbone actors -> batches.
+"""The Ray Data graph of extraction: parts of videos -> pool of workers -> features.
 
-Ray only places and bounds the functions of ``pipeline.extraction.stages``. Blocks are kept small,
-so that the backbone starts on a video's first clips while the rest is still being decoded. One task
-reads one video: what Ray does again after a worker or a node has died is the videos that were being
-read, never one that was complete by then. It takes a node for dead after some seconds; a video that
-ends meanwhile may be read again, and what comes twice is dropped.
+Ray only places, bounds and repeats the functions of ``pipeline.extraction.stages``. One task is one
+part of a video, a whole one where there are many: its worker has it read by processes of its own,
+several parts at once where one reader cannot keep it busy, and gives features. So no frame passes
+Ray's object store, and what Ray's driver does per task it does for all clips of a part.
+
+Where nodes are set aside for reading or for the backbone, and where fewer videos are to be read at
+once than there are workers, there are two stages: parts -> decode tasks -> pool of backbone
+workers. Their blocks are kept small, so that the backbone starts on a video's first clips while the
+rest is still being decoded.
+
+What Ray does again after a worker or a node has died is the parts that were being read, never one
+that was complete by then. It takes a node for dead after some seconds; a video that ends meanwhile
+may be read again, and what comes twice is dropped.
 """
 
 from __future__ import annotations
@@ -12,19 +20,33 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from pipeline.cluster import RayOptions
 from pipeline.errors import UsageError, one_line
 from pipeline.extraction.runs.meter import Width
-from pipeline.extraction.stages import Batch, ExtractionSpec, FeatureExtractor, decode_batches
+from pipeline.extraction.stages import (
+    Batch,
+    ExtractionSpec,
+    FeatureExtractor,
+    Part,
+    decode_batches,
+    divided,
+    joined,
+)
 from pipeline.footage import Video
 from pipeline.workspace import counted
 
-# About one batch per block, so that several workers share even one video.
+# Clips whose features travel together: on a CPU some seconds of work, so that one sees it go on.
+ROW_CLIPS = {"cpu": 8, "cuda": 256}
+AHEAD = 1  # parts that a worker has opened beside those that it reads: no pause between two
+# Two stages: about one batch per block, so that several workers share even one video.
 BLOCK_BYTES = 8 * 2**20
 # On a CPU not the same for both, or Ray fuses them into one stage that does not overlap. At most a
 # core together: with one backbone actor per core there is still room for decode tasks, on every
@@ -41,9 +63,6 @@ def feature_batches(
     ray: Any, videos: Sequence[Video], spec: ExtractionSpec, options: RayOptions, width: Width
 ) -> Iterator[Batch]:
     """Batches with features of all videos, in any order, as they come."""
-    from ray.data import ActorPoolStrategy, TaskPoolStrategy
-
-    _set_up_data()
     resources = ray.cluster_resources()
     actor = (
         # Without a CPU of its own: else Ray sets one aside, and many actors would starve decoding.
@@ -51,25 +70,59 @@ def feature_batches(
         if spec.device == "cuda"
         else {"num_cpus": CPU_ACTOR_CPUS}
     )
-    rows = (
-        ray.data.from_items([video.to_row() for video in videos], override_num_blocks=len(videos))
-        .flat_map(
-            _decode,
-            fn_kwargs={"spec": spec},
-            compute=TaskPoolStrategy(size=width.decoders),
-            num_cpus=DECODE_CPUS[spec.device],
-            **_only_on(DECODE_NODES, resources),
-        )
-        .map(
-            _BackboneActor,
-            fn_constructor_args=(spec,),
-            compute=ActorPoolStrategy(size=width.workers),
-            **actor,
-            **_only_on(BACKBONE_NODES, resources),
-        )
+    actor |= _only_on(BACKBONE_NODES, resources)
+    parts = divided(videos, min(width.decoders, width.workers))
+    apart = {DECODE_NODES, BACKBONE_NODES} & resources.keys()
+    if apart or width.decoders < width.workers:
+        decode = {"num_cpus": DECODE_CPUS[spec.device]} | _only_on(DECODE_NODES, resources)
+        rows = _in_two_stages(ray, parts, spec, width, decode, actor)
+    else:
+        rows = _in_one_stage(ray, parts, spec, width, actor)
+    return map(Batch.from_row, rows)
+
+
+def _in_one_stage(
+    ray: Any, parts: Sequence[Part], spec: ExtractionSpec, width: Width, actor: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    from ray.data import ActorPoolStrategy
+
+    _set_up_data(block_bytes=1)  # each row goes at once
+    readers = -(-width.decoders // width.workers)
+    pool = ActorPoolStrategy(
+        size=width.workers,
+        max_concurrent_calls_per_actor=readers + AHEAD,
+        max_tasks_in_flight_per_actor=readers + AHEAD,
+        enable_true_multi_threading=True,
+    )
+    return (
+        _items(ray, parts)
+        .flat_map(_Worker, fn_constructor_args=(spec, readers), compute=pool, **actor)
         .iter_rows()
     )
-    return map(Batch.from_row, rows)
+
+
+def _in_two_stages(
+    ray: Any,
+    parts: Sequence[Part],
+    spec: ExtractionSpec,
+    width: Width,
+    decode: dict[str, Any],
+    actor: dict[str, Any],
+) -> Iterator[dict[str, Any]]:
+    from ray.data import ActorPoolStrategy, TaskPoolStrategy
+
+    _set_up_data(BLOCK_BYTES)
+    readers, workers = TaskPoolStrategy(size=width.decoders), ActorPoolStrategy(size=width.workers)
+    return (
+        _items(ray, parts)
+        .flat_map(_decode, fn_kwargs={"spec": spec}, compute=readers, **decode)
+        .map(_BackboneActor, fn_constructor_args=(spec,), compute=workers, **actor)
+        .iter_rows()
+    )
+
+
+def _items(ray: Any, parts: Sequence[Part]) -> Any:
+    return ray.data.from_items([part.to_row() for part in parts], override_num_blocks=len(parts))
 
 
 def choose_width(ray: Any, device: str, options: RayOptions) -> Width:
@@ -101,7 +154,7 @@ def _only_on(name: str, resources: dict[str, float]) -> dict[str, dict[str, floa
 
 def _decode(row: dict[str, Any], spec: ExtractionSpec) -> Iterator[dict[str, Any]]:
     node = _node()
-    for batch in decode_batches(Video.from_row(row), spec):
+    for batch in decode_batches(Part.from_row(row), spec):
         yield replace(batch, decoded_on=node).to_row()
 
 
@@ -109,28 +162,55 @@ class BackboneUnavailableError(Exception):
     """A node cannot have the backbone at all: no video is at fault, and the run cannot go on."""
 
 
-class _BackboneActor:
-    """Builds its backbone at the first batch: an actor that fails while it starts is started again
-    and again."""
+class _Backbone:
+    """Built at the first batch: an actor that fails while it starts is started again and again."""
 
     def __init__(self, spec: ExtractionSpec) -> None:
         self._spec = spec
         self._extractor: FeatureExtractor | None = None
+        self._one_at_a_time = threading.Lock()
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+    def computed(self, batch: Batch) -> Batch:
         import torch
 
-        if self._extractor is None:
-            torch.set_num_threads(1)
-            try:
-                self._extractor = FeatureExtractor(self._spec)
-            except Exception as error:  # weights that are not on this node, a full GPU
-                where = f"backbone on {socket.gethostname()}"
-                raise BackboneUnavailableError(f"{where}: {one_line(error)}") from None
-        if self._extractor.broken:
-            os._exit(1)  # a GPU error sticks to its process: Ray starts another for this batch
-        batch = self._extractor(Batch.from_row(row))
-        return replace(batch, computed_on=_node()).to_row()
+        with self._one_at_a_time:
+            torch.set_num_threads(1)  # of this thread: OpenMP counts them for each
+            if self._extractor is None:
+                try:
+                    self._extractor = FeatureExtractor(self._spec)
+                except Exception as error:  # weights that are not on this node, a full GPU
+                    where = f"backbone on {socket.gethostname()}"
+                    raise BackboneUnavailableError(f"{where}: {one_line(error)}") from None
+            if self._extractor.broken:
+                os._exit(1)  # a GPU error sticks to its process: Ray starts another for this batch
+            return replace(self._extractor(batch), computed_on=_node())
+
+
+class _BackboneActor(_Backbone):
+    """The second of two stages."""
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return self.computed(Batch.from_row(row)).to_row()
+
+
+class _Worker(_Backbone):
+    """Reads parts of videos and computes their features: ``readers`` of them at once, and one more
+    is opened ahead."""
+
+    def __init__(self, spec: ExtractionSpec, readers: int) -> None:
+        super().__init__(spec)
+        self._turns = threading.Semaphore(readers)
+
+    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        with closing(decode_batches(Part.from_row(row), self._spec)) as batches:
+            opened = list(islice(batches, 1))
+            with self._turns:
+                features = (self._done(batch) for batch in chain(opened, batches))
+                for batch in joined(features, ROW_CLIPS[self._spec.device]):
+                    yield batch.to_row()
+
+    def _done(self, batch: Batch) -> Batch:
+        return replace(self.computed(batch), decoded_on=_node())
 
 
 def _node() -> str:
@@ -139,13 +219,13 @@ def _node() -> str:
     return ray.get_runtime_context().get_node_id()
 
 
-def _set_up_data() -> None:
-    """Small blocks, and none of Ray Data's own progress and warnings."""
+def _set_up_data(block_bytes: int) -> None:
+    """Blocks of about this size, and none of Ray Data's own progress and warnings."""
     from ray.data import DataContext
 
     context = DataContext.get_current()
     context.enable_progress_bars = False
-    context.target_max_block_size = BLOCK_BYTES
+    context.target_max_block_size = block_bytes
     context.execution_no_progress_timeout_s = -1  # our own watch: pipeline.cluster.driver
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # errors are raised as well
     warnings.filterwarnings("ignore", module="ray.data")

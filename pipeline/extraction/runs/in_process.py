@@ -24,6 +24,7 @@ from pipeline.extraction.stages import (
     ExtractionSpec,
     FeatureExtractor,
     Finished,
+    Part,
     decode_batches,
 )
 from pipeline.footage import Video
@@ -144,7 +145,7 @@ class _Threads:
                     video = self._videos.get_nowait()
                 except Empty:
                     return
-                with closing(decode_batches(video, self._spec)) as batches:
+                with closing(decode_batches(Part(video), self._spec)) as batches:
                     for batch in batches:
                         if not self._put(batch):
                             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +48,15 @@ class Assembly:
             self._attempt[video] = batch.attempt
             self._batches.pop(video)
         batches = self._batches.setdefault(video, {})
-        batches[batch.index] = batch
-        if len(batches) < batch.count:
+        batches[batch.first] = batch
+        if sum(each.valid for each in batches.values()) < batch.total:
             return None
         self._end(video)
-        ordered = [batches[index] for index in range(len(batches))]
+        ordered = [batches[first] for first in sorted(batches)]
         features = np.concatenate([part.features[: part.valid] for part in ordered])
         record = dict(ordered[-1].record)
+        if remarks := _said_once(ordered):
+            record["remarks"] = remarks
         for key in _NODES:
             nodes = {getattr(part, key) for part in ordered}
             if any(nodes):
@@ -63,3 +67,13 @@ class Assembly:
         self._ended.add(video)
         self._attempt.pop(video, None)
         self._batches.pop(video, None)
+
+
+def _said_once(batches: Sequence[Batch]) -> tuple[str, ...]:
+    """The remarks of all parts. What begins on the way ("interlaced from 0:12 on") is said by each
+    part after it, with its own time: the first is right."""
+    said: dict[str, str] = {}
+    for batch in batches:
+        for line in batch.remarks:
+            said.setdefault(re.sub(r"\d", "", line), line)
+    return tuple(said.values())

@@ -1,8 +1,9 @@
-"""What goes from decoding to the backbone and on to the assembly: one batch of one video."""
+"""What goes from decoding to the backbone and on to the assembly: clips of one video in a row."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ _ARRAYS = ("clips", "features")
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Batch number ``index`` (from 0) of the ``count`` that a video has; B clips.
+    """B clips of a video from number ``first`` (from 0) on.
 
     clips       uint8 [B, T, H, W, 3], until the backbone has taken them.
     features    float32 [B, C], from the backbone on.
@@ -21,6 +22,7 @@ class Batch:
     total       clips of the whole video.
     attempt     1: these replace the batches of attempt 0, of a video that is salvaged.
     record      what is kept about the video; comes with its last batch.
+    remarks     what a person should know of what was read; with the last batch of each part.
     error       why the video failed: then this batch is its last, without clips.
     tried       what was tried to read it, where it failed.
     decode_s, backbone_s    seconds that it took.
@@ -28,14 +30,14 @@ class Batch:
     """
 
     video: str
-    index: int = 0
-    count: int = 0
+    first: int = 0
     attempt: int = 0
     valid: int = 0
     total: int = 0
     clips: np.ndarray | None = None
     features: np.ndarray | None = None
     record: dict[str, Any] | None = None
+    remarks: tuple[str, ...] = ()
     error: str = ""
     tried: tuple[str, ...] = ()
     decode_s: float = 0.0
@@ -56,8 +58,35 @@ class Batch:
         about = json.loads(row["about"])
         array = row["array"]
         kind = "features" if array.ndim == 2 else "clips"
-        return cls(**about | {"tried": tuple(about["tried"]), kind: array})
+        lists = {name: tuple(about[name]) for name in ("tried", "remarks")}
+        return cls(**about | lists | {kind: array})
 
     def computed(self, features: np.ndarray, seconds: float, error: str = "") -> Batch:
         """The same batch with ``features`` in place of its clips."""
         return replace(self, clips=None, features=features, backbone_s=seconds, error=error)
+
+
+def joined(batches: Iterable[Batch], clips: int) -> Iterator[Batch]:
+    """Batches with features, each of the next ones in a row until there are so many clips."""
+    held: list[Batch] = []
+    for batch in batches:
+        if held and batch.attempt != held[-1].attempt:
+            yield _one(held)
+            held = []
+        held.append(batch)
+        if batch.error or sum(each.valid for each in held) >= clips:
+            yield _one(held)
+            held = []
+    if held:
+        yield _one(held)
+
+
+def _one(batches: list[Batch]) -> Batch:
+    return replace(
+        batches[-1],
+        first=batches[0].first,
+        valid=sum(batch.valid for batch in batches),
+        features=np.concatenate([batch.features[: batch.valid] for batch in batches]),
+        decode_s=sum(batch.decode_s for batch in batches),
+        backbone_s=sum(batch.backbone_s for batch in batches),
+    )

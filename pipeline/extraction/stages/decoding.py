@@ -15,35 +15,46 @@ from typing import Any
 
 import numpy as np
 
+from aqa.storage import RemotePath
 from extractors import DamagedVideoError, ExtractorError, open_clips
 from pipeline.errors import one_line
 from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.part import Part
 from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage import Video, content_digest, local_copy, source_stamp
 
+_OPENING = "opening it"
 
-def decode_batches(video: Video, spec: ExtractionSpec) -> Iterator[Batch]:
-    """Batches of one video, in order.
+
+def decode_batches(part: Part, spec: ExtractionSpec) -> Iterator[Batch]:
+    """Batches of a part of one video, in order.
 
     Never raises for a bad input: the last batch then carries ``error`` instead of clips. The same
-    video gives the same batches at every call, but for ``decode_s``. Where a damaged video is
-    salvaged, batches of ``attempt`` 1 replace those of attempt 0.
+    video gives the same batches at every call, in whatever parts, but for ``decode_s``. Where a
+    damaged video is salvaged, batches of ``attempt`` 1, of the whole of it, replace those of
+    attempt 0.
     """
     tried: list[str] = []
+    video = part.video
     place, began = video.path, time.perf_counter()
+    if part.number and isinstance(place, RemotePath):
+        return  # one copies it, and does it whole
     try:
         stamp = source_stamp(video.path)
         with local_copy(video.path) as place:
             source = stamp | {"digest": content_digest(place)}
             record = {"path": str(video.path), "source": source}
             try:
-                yield from _batches(video, place, spec, record, tried, began)
+                yield from _batches(part, place, spec, record, tried, began)
             except DamagedVideoError as damage:
                 if spec.salvage == "none":
                     raise
+                if part.number and tried == [_OPENING]:
+                    return  # each part found it: the first goes on
                 record["salvaged"] = _salvaged(damage, spec)
+                whole, began = Part(video), time.perf_counter()
                 try:
-                    yield from _batches(video, place, spec, record, tried, time.perf_counter())
+                    yield from _batches(whole, place, spec, record, tried, began)
                 except ExtractorError as error:
                     raise ExtractorError(f"{damage}; that is not enough: {error}") from None
     except Exception as error:  # any failure of one video is a batch, so that the others go on
@@ -74,7 +85,7 @@ def _salvaged(damage: DamagedVideoError, spec: ExtractionSpec) -> dict[str, Any]
 
 
 def _batches(
-    video: Video,
+    part: Part,
     path: Path,
     spec: ExtractionSpec,
     record: dict[str, Any],
@@ -86,7 +97,8 @@ def _batches(
     salvaged = record.get("salvaged")
     first_part = [salvaged["good_s"]] if salvaged and spec.salvage == "first" else []
     ends_s = first_part + [end for end in (spec.end_s,) if end]
-    tried.append("opening it")
+    tried.append(_OPENING)
+    video = part.video
     with open_clips(
         path,
         spec.protocol,
@@ -101,23 +113,28 @@ def _batches(
         stall_limit_s=spec.stall_limit_s,
     ) as stream:
         tried.pop()
-        count = -(-len(stream) // spec.batch_clips)
+        mine = part.batches(-(-len(stream) // spec.batch_clips), stream.divisible)
+        if not mine:
+            return
+        first, stop = (min(b * spec.batch_clips, len(stream)) for b in (mine.start, mine.stop))
+        before_s = began - time.perf_counter()  # the opening is reading, too
         try:
-            for index, (clips, valid) in enumerate(_cut(stream, spec)):
+            for clips, valid in _cut(stream.clips(first, stop), spec):
+                upto = first + valid
                 # Read last: a reader that had to be replaced is known once the frames are there.
-                is_last = index + 1 == count
+                info = stream.info
                 yield Batch(
                     video.id,
-                    index=index,
-                    count=count,
+                    first=first,
                     attempt=int(salvaged is not None),
                     valid=valid,
                     total=len(stream),
                     clips=clips,
-                    record=asdict(stream.info) | record if is_last else None,
-                    decode_s=time.perf_counter() - began,
+                    record=asdict(info) | record if upto == len(stream) else None,
+                    remarks=info.remarks if upto == stop else (),
+                    decode_s=stream.read_s - before_s,
                 )
-                began = time.perf_counter()
+                first, before_s = upto, stream.read_s
         except ExtractorError:
             info = stream.info  # where decord was asked for, the note says why PyAV took over
             note = f" ({info.reader_note})" if spec.reader == "decord" and info.reader_note else ""

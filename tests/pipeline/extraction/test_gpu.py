@@ -19,6 +19,7 @@ from pipeline.extraction.runs.runner import Watch
 from pipeline.extraction.stages.assembly import Finished
 from pipeline.extraction.stages.backbone import FeatureExtractor
 from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.part import Part
 from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
@@ -63,7 +64,7 @@ def test_a_video_has_the_same_bits_whatever_else_is_extracted(
 
 
 def test_memory_that_is_short_for_one_batch_does_not_end_the_others(videos: list[Video]) -> None:
-    extractor, (batch,) = FeatureExtractor(BF16), decode_batches(videos[0], BF16)
+    extractor, (batch,) = FeatureExtractor(BF16), decode_batches(Part(videos[0]), BF16)
     good = extractor(batch)
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(1e-6)

@@ -27,6 +27,7 @@ from pipeline.extraction.runs.runner import Watch
 from pipeline.extraction.runs.supervise import OnRay
 from pipeline.extraction.stages.assembly import Finished
 from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.stages.part import Part
 from pipeline.extraction.stages.spec import ExtractionSpec
 from pipeline.footage.videos import Video
 from pipeline.workspace.console import Console
@@ -152,9 +153,9 @@ def test_a_video_that_gives_too_little_is_a_failure(
 ) -> None:
     decode = in_process.decode_batches
 
-    def less(video: Video, spec: ExtractionSpec) -> Iterator[Batch]:
-        batches = list(decode(video, spec))
-        yield from batches[:-1] if video.id == "b" else batches
+    def less(part: Part, spec: ExtractionSpec) -> Iterator[Batch]:
+        batches = list(decode(part, spec))
+        yield from batches[:-1] if part.video.id == "b" else batches
 
     monkeypatch.setattr(in_process, "decode_batches", less)
     found = done(videos, InProcess(1))

@@ -16,6 +16,7 @@ from quick import MINI, SPEC
 from aqa.data.features import FeatureFolder
 from pipeline.extraction.folder.origin import feature_origin
 from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.part import Part
 from pipeline.footage.stamps import content_digest, source_stamp
 from pipeline.footage.videos import collect
 
@@ -31,7 +32,7 @@ def footage(frames: Path, routine_video: Callable[..., Path]) -> Path:
     folder, origin = FeatureFolder(frames.parents[1] / "features/videos"), feature_origin(SPEC)
     folder.write_origin(origin, {})
     for video in collect([frames.parent])[0]:
-        *_, last = decode_batches(video, SPEC)
+        *_, last = decode_batches(Part(video), SPEC)
         folder.save(video.id, np.ones((2, 48)), origin, last.record)
     return frames.parent
 

@@ -38,7 +38,7 @@ def batch(video: str, index: int = 0, count: int = 1, **fields: Any) -> Batch:
         "valid": 4, "total": 4 * count, "record": {}, "features": np.zeros((4, 2), np.float32),
         "decode_s": 1.0, "backbone_s": 0.5, "decoded_on": "n", "computed_on": "n",
     }  # fmt: skip
-    return Batch(video, index, count, **facts | fields)
+    return Batch(video, 4 * index, **facts | fields)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from aqa.storage.places import RemotePath
 from pipeline.extraction.folder.origin import feature_origin
 from pipeline.extraction.folder.resume import divide
 from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.part import Part
 from pipeline.footage.copies import local_copy
 from pipeline.footage.stamps import source_stamp
 from pipeline.footage.videos import Video
@@ -128,7 +129,7 @@ def test_features_of_a_bucket_are_those_of_a_copy_here(
     """The record has the digest of the copy that was read; within the bucket the time decides."""
     film = routine_video("a.mp4")
     there = put(bucket / "a.mp4", film.read_bytes())
-    *_, last = decode_batches(Video("a", there), SPEC)
+    *_, last = decode_batches(Part(Video("a", there)), SPEC)
     folder, origin = FeatureFolder(bucket / "features"), feature_origin(SPEC)
     folder.save("a", np.ones((3, 48)), origin, last.record)
     assert divide([Video("a", film)], folder, origin).moved["a"]["path"] == str(film)
