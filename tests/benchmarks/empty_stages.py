@@ -1,48 +1,56 @@
-"""The graph of an extraction with stages that do nothing: what is left is the handing over."""
+"""The graph of an extraction with workers that do nothing, or only wait: what is left is what Ray
+and the driver take."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pipeline.cluster.session import RayOptions, ray_session
-from pipeline.extraction.stages.batch import Batch
+from pipeline.extraction.runs.graph import ROW_CLIPS, in_one_stage
+from pipeline.extraction.runs.meter import Width
+from pipeline.extraction.stages.batch import Batch, joined
+
+BATCH_CLIPS = 8  # of a GPU
+CHANNELS = 1024
 
 
-def empty_batches(videos: int, count: int, clips: int) -> Iterator[Batch]:
-    """Of ``videos`` videos ``count`` batches each, of ``clips`` clips; one decoder, one worker.
-    A job for ``pipeline.cluster.driver.driven``."""
-    from ray.data import ActorPoolStrategy, TaskPoolStrategy
-
-    from pipeline.extraction.runs.graph import _set_up_data
-
+def empty_batches(videos: int, clips: int, workers: int, each: int, wait_s: float) -> Iterator[Any]:
+    """Rows of ``videos`` videos of ``clips`` clips each, as the command gets them; a job for
+    ``pipeline.cluster.driver.driven``. ``workers`` backbone workers, ``each`` of them as threads of
+    one process, wait so long for a batch."""
     with ray_session(RayOptions()) as ray:
-        _set_up_data()
-        rows = (
-            ray.data.from_items([{"id": i} for i in range(videos)], override_num_blocks=videos)
-            .flat_map(
-                _decode,
-                fn_kwargs={"count": count, "clips": clips},
-                compute=TaskPoolStrategy(size=1),
-                num_cpus=0.4,
-            )
-            .map(_Backbone, compute=ActorPoolStrategy(size=1), num_cpus=0.5)
-            .iter_rows()
-        )
-        yield from map(Batch.from_row, rows)
+        rows = [{"id": str(number)} for number in range(videos)]
+        processes = workers // each
+        width = Width(decoders=2 * workers, workers=processes)
+        # As many as are wanted, whatever this machine has.
+        actor = {"num_cpus": min(0.5, ray.cluster_resources()["CPU"] / processes / 2)}
+        args = (clips, each, wait_s)
+        yield from map(Batch.from_row, in_one_stage(ray, rows, width, actor, _Waiting, *args))
 
 
-def _decode(item: dict[str, Any], count: int, clips: int) -> Iterator[dict[str, Any]]:
-    array = np.zeros((clips, 32, 224, 224, 3), np.uint8)
-    for index in range(count):
-        yield Batch(str(item["id"]), index=index, count=count, valid=clips, total=count * clips,
-                    clips=array, record={}).to_row()  # fmt: skip
+class _Waiting:
+    """``each`` backbone workers; beside each a decoder that hands over batches that are ready."""
 
+    def __init__(self, clips: int, each: int, wait_s: float, readers: int) -> None:
+        self._clips, self._wait_s = clips, wait_s
+        self._backbones = threading.Semaphore(each)
+        self._features = np.zeros((BATCH_CLIPS, CHANNELS), np.float32)
 
-class _Backbone:
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        batch = Batch.from_row(row)
-        clips = np.array(batch.clips)  # the copy that a real one takes
-        return batch.computed(np.zeros((len(clips), 1024), np.float32), 0.0).to_row()
+    def __call__(self, row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for batch in joined(self._batches(row["id"]), ROW_CLIPS["cuda"]):
+            yield batch.to_row()
+
+    def _batches(self, video: str) -> Iterator[Batch]:
+        for first in range(0, self._clips, BATCH_CLIPS):
+            valid = min(BATCH_CLIPS, self._clips - first)
+            began = time.perf_counter()
+            with self._backbones:
+                time.sleep(self._wait_s)
+            yield Batch(video, first, valid=valid, total=self._clips, features=self._features,
+                        record={}, backbone_s=self._wait_s,
+                        decode_s=time.perf_counter() - began)  # fmt: skip

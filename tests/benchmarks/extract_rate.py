@@ -5,8 +5,8 @@
 
 In turns, in one run: one decoder alone, one backbone worker alone (one thread), and ``extract``
 with one of each (``--decoders``: more of the one), on two cores; its rate is that from the first
-batch to the last. Then the same graph with stages that do nothing, for batches of one clip and of
-eight: what handing a clip over costs each part in processor time, and so what one driver can feed.
+clips to the last. Then the same graph with workers that do nothing: what a clip costs each part in
+processor time, and so what one driver can feed.
 """
 
 from __future__ import annotations
@@ -83,17 +83,17 @@ def end_to_end(videos: list[Video], spec: ExtractionSpec, decoders: int) -> tupl
     return (meter.clips - spec.batch_clips) / (stamps[-1] - stamps[0]), meter.summary()
 
 
-def handing_over(videos: int, rows: int, clips: int) -> dict[str, float]:
-    """Milliseconds per clip: of processor time of the command, the driver, the decode side, the
-    backbone side and Ray itself, and of the clock."""
-    assembly, ledger, done = Assembly(), None, 0
-    for batch in driven(empty_batches, videos, rows, clips, limit_s=600.0):
-        assembly.add(batch)
+def handing_over(videos: int, clips: int) -> dict[str, float]:
+    """Milliseconds per clip, of videos with so many: of processor time of the command, the driver,
+    the worker and Ray itself, and of the clock."""
+    assembly, ledger, done, ended = Assembly(), None, 0, 0
+    for batch in driven(empty_batches, videos, clips, 1, 1, 0.0, limit_s=600.0):
+        ended += assembly.add(batch) is not None
         if ledger is None:
             ledger, began = Ledger(), time.perf_counter()
         else:
             done += batch.valid
-        if batch.index == rows - 1:
+        if ended % 50 == 0:
             ledger.update()
             wall = time.perf_counter() - began
     return {part: s / done * 1e3 for part, s in ledger.seconds().items()} | {
@@ -123,11 +123,11 @@ class Ledger:
                 self._part[process.pid] = "command"
             elif "pipeline.cluster.driver" in title:
                 self._part[process.pid] = "driver"
-            elif "FlatMap" in title or "MapWorker" in title:  # between its tasks it has no title
-                self._part[process.pid] = "decode" if "FlatMap" in title else "backbone"
+            elif "MapWorker" in title:
+                self._part[process.pid] = "worker"
 
     def seconds(self) -> dict[str, float]:
-        total = dict.fromkeys(("command", "driver", "decode", "backbone", "ray"), 0.0)
+        total = dict.fromkeys(("command", "driver", "worker", "ray"), 0.0)
         for pid, last in self._last.items():
             total[self._part.get(pid, "ray")] += last - self._first.get(pid, 0.0)
         return total
@@ -168,10 +168,10 @@ def main() -> None:
         f"{backbone:.2f}, both through Ray {both:.2f}: {both / min(decode, backbone):.2f} of the "
         "slower one"
     )
-    for clips, rows in ((1, 100), (8, 25)):
-        costs = handing_over(6, rows, clips)
-        parts = ", ".join(f"{part} {ms:.2f}" for part, ms in costs.items())
-        print(f"handing over, batches of {clips}, ms per clip: {parts}")
+    for clips in (45, 140, 187):
+        costs = handing_over(400, clips)
+        parts = ", ".join(f"{part} {ms:.3f}" for part, ms in costs.items())
+        print(f"videos of {clips} clips, nothing computed, ms per clip: {parts}")
 
 
 if __name__ == "__main__":

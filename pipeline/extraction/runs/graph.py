@@ -77,13 +77,20 @@ def feature_batches(
         decode = {"num_cpus": DECODE_CPUS[spec.device]} | _only_on(DECODE_NODES, resources)
         rows = _in_two_stages(ray, parts, spec, width, decode, actor)
     else:
-        rows = _in_one_stage(ray, parts, spec, width, actor)
+        rows = in_one_stage(ray, [part.to_row() for part in parts], width, actor, _Worker, spec)
     return map(Batch.from_row, rows)
 
 
-def _in_one_stage(
-    ray: Any, parts: Sequence[Part], spec: ExtractionSpec, width: Width, actor: dict[str, Any]
+def in_one_stage(
+    ray: Any,
+    parts: Sequence[dict[str, Any]],
+    width: Width,
+    actor: dict[str, Any],
+    worker: type,
+    *arguments: object,
 ) -> Iterator[dict[str, Any]]:
+    """The rows that ``worker(*arguments, readers)`` gives for those of ``parts``; ``actor``: what
+    one takes of a node."""
     from ray.data import ActorPoolStrategy
 
     _set_up_data(block_bytes=1)  # each row goes at once
@@ -96,7 +103,7 @@ def _in_one_stage(
     )
     return (
         _items(ray, parts)
-        .flat_map(_Worker, fn_constructor_args=(spec, readers), compute=pool, **actor)
+        .flat_map(worker, fn_constructor_args=(*arguments, readers), compute=pool, **actor)
         .iter_rows()
     )
 
@@ -114,15 +121,15 @@ def _in_two_stages(
     _set_up_data(BLOCK_BYTES)
     readers, workers = TaskPoolStrategy(size=width.decoders), ActorPoolStrategy(size=width.workers)
     return (
-        _items(ray, parts)
+        _items(ray, [part.to_row() for part in parts])
         .flat_map(_decode, fn_kwargs={"spec": spec}, compute=readers, **decode)
         .map(_BackboneActor, fn_constructor_args=(spec,), compute=workers, **actor)
         .iter_rows()
     )
 
 
-def _items(ray: Any, parts: Sequence[Part]) -> Any:
-    return ray.data.from_items([part.to_row() for part in parts], override_num_blocks=len(parts))
+def _items(ray: Any, rows: Sequence[dict[str, Any]]) -> Any:
+    return ray.data.from_items(list(rows), override_num_blocks=len(rows))
 
 
 def choose_width(ray: Any, device: str, options: RayOptions) -> Width:
