@@ -12,10 +12,19 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+import torch
 from click.testing import Result as CliResult
+from quick import SPEC
 from typer.testing import CliRunner
 
+from aqa.data.features import FeatureFolder, FeatureOrigin
 from aqa.storage.places import RemotePath
+from pipeline.extraction.stages.assembly import Assembly, Finished
+from pipeline.extraction.stages.backbone import FeatureExtractor
+from pipeline.extraction.stages.decoding import decode_batches
+from pipeline.extraction.stages.part import Part
+from pipeline.extraction.stages.spec import ExtractionSpec
+from pipeline.footage.videos import Video
 
 ROOT = Path(__file__).resolve().parent.parent
 # Backbones are converted once for all tests, and not into the user's own cache.
@@ -25,11 +34,8 @@ _BUCKETS = itertools.count(1)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("gpu"):
-        import torch
-
-        if not torch.cuda.is_available():
-            pytest.skip("needs a GPU that torch can use")
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a GPU that torch can use")
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -41,8 +47,6 @@ def device(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Threads cost more than they give on tensors this small; on a busy machine they wait long."""
-    import torch
-
     torch.set_num_threads(1)
 
 
@@ -131,3 +135,70 @@ def s3_environment(s3_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3_port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+
+
+@pytest.fixture
+def origin() -> FeatureOrigin:
+    return FeatureOrigin("swin3d_mini", "random", "d" * 64, "mini16x112")
+
+
+@pytest.fixture(scope="session")
+def alone() -> Callable[..., Finished]:
+    """``alone(path, spec)``: a video through the stages, one after the other, in one thread; the
+    spec is by default that of a mini backbone with random weights."""
+    extractors: dict[str, FeatureExtractor] = {}
+
+    def finished(path: Path, spec: ExtractionSpec = SPEC) -> Finished:
+        key = str(spec)
+        if key not in extractors:
+            extractors[key] = FeatureExtractor(spec)
+        assembly, threads = Assembly(), torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            whole = Part(Video("v", path))
+            batches = [extractors[key](batch) for batch in decode_batches(whole, spec)]
+        finally:
+            torch.set_num_threads(threads)
+        (done,) = [found for batch in batches if (found := assembly.add(batch)) is not None]
+        return done
+
+    return finished
+
+
+@pytest.fixture
+def own_data(tmp_path: Path, origin: FeatureOrigin) -> tuple[Path, Path]:
+    """(feature folder, scores.csv) of 12 videos, 4 of them test, whose scores can be learned."""
+    rng = np.random.default_rng(0)
+    folder = FeatureFolder(tmp_path / "feats")
+    folder.write_origin(origin, {})
+    rows = []
+    for number in range(12):
+        features = rng.normal(size=(5 + number % 3, 8)) + number / 4
+        folder.save(f"v{number}", features, origin, {})
+        rows.append((f"v{number}", f"{10 + number}", "test" if number % 3 == 0 else "train"))
+    labels = tmp_path / "scores.csv"
+    labels.write_text("id,score,split\n" + "".join(",".join(row) + "\n" for row in rows))
+    return folder.folder, labels
+
+
+@pytest.fixture
+def same_weights() -> Callable[[Path, Path], int]:
+    """``same_weights(a, b)`` asserts that every model.pt below ``a`` has the bits of that below
+    ``b``, and gives their number."""
+
+    def states(folder: Path) -> dict[Path, dict[str, torch.Tensor]]:
+        return {
+            path.relative_to(folder): torch.load(path, weights_only=True)["state"]
+            for path in folder.rglob("model.pt")
+        }
+
+    def compare(one: Path, other: Path) -> int:
+        first, second = states(one), states(other)
+        assert first.keys() == second.keys()
+        for place, state in first.items():
+            assert state.keys() == second[place].keys()
+            for name, tensor in state.items():
+                assert torch.equal(tensor, second[place][name]), f"{place}: {name}"
+        return len(first)
+
+    return compare

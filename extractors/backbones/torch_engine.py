@@ -33,4 +33,17 @@ class TorchEngine:
             torch.inference_mode(),
             torch.autocast(self._kind, torch.bfloat16, enabled=self._bf16),
         ):
-            return torch.cat([self._forward(part).float() for part in parts])
+            return torch.cat([self.in_pieces(part) for part in parts])
+
+    def in_pieces(self, clips: Tensor) -> Tensor:
+        """Whole, or, where memory is short for that, in halves, and so on down to one clip; then
+        OutOfMemoryError."""
+        try:
+            return self._forward(clips).float()
+        except torch.OutOfMemoryError:
+            if len(clips) == 1:
+                raise
+        # Out of the handler, which holds on to what the attempt had in memory.
+        if self._kind == "cuda":
+            torch.cuda.empty_cache()
+        return torch.cat([self.in_pieces(half) for half in clips.split(-(-len(clips) // 2))])

@@ -163,10 +163,14 @@ def main() -> None:
         rates["both"].append(rate)
         print(summary, flush=True)
     decode, backbone, both = (statistics.median(rates[name]) for name in rates)
+    ratios = [
+        through / min(alone)
+        for *alone, through in zip(rates["decode"], rates["backbone"], rates["both"], strict=True)
+    ]
     print(
         f"clips/s, medians of {options.rounds}: decoding alone {decode:.2f}, backbone alone "
-        f"{backbone:.2f}, both through Ray {both:.2f}: {both / min(decode, backbone):.2f} of the "
-        "slower one"
+        f"{backbone:.2f}, both through Ray {both:.2f}: {statistics.median(ratios):.2f} of the "
+        f"slower one of the same round ({min(ratios):.2f} to {max(ratios):.2f})"
     )
     for clips in (45, 140, 187):
         costs = handing_over(400, clips)

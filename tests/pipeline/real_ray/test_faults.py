@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 MOMENTS = range(int(os.environ.get("AQA_FAULT_MOMENTS", "1")))
-VIDEOS, DRAWN = 24, 3  # so many that each part still has work when its turn to be killed comes
+VIDEOS, DRAWN = 16, 3  # so many that each part still has work when its turn to be killed comes
 
 
 @dataclass(frozen=True)
