@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from extractors.backbones.architectures import SWIN_SIZES
 from pipeline.extraction import ExtractionSpec
 
 COMMAND = str(Path(sys.executable).parent / "aqa-pipeline")
@@ -15,3 +16,9 @@ MINI = ("--backbone", "swin3d_mini", "--weights", "random", "--protocol", "mini1
 TINY_NAME = "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,window_size=4-7-7)"
 TINY = ("--backbone", TINY_NAME, *MINI[2:])
 TINY_SPEC = ExtractionSpec(TINY_NAME, "random", "mini16x112", "cpu")
+# The structure of each published size; narrow, and its third stage not so deep.
+NARROW = {
+    name: vars(size)
+    | {"embed_dim": 4 * size.num_heads[0], "depths": tuple(min(d, 2) for d in size.depths)}
+    for name, size in SWIN_SIZES.items()
+}

@@ -7,21 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from quick import SPEC, TINY_SPEC
+from quick import NARROW, SPEC, TINY_SPEC
 
 from extractors import build_backbone
 from extractors.backbones import Wanted, canonical_name
-from extractors.backbones.architectures import SWIN_SIZES
 from extractors.backbones.torch_engine import TorchEngine
 from pipeline.extraction.stages.backbone import FeatureExtractor
 from pipeline.extraction.stages.batch import Batch
-
-# The structure of each published size; narrow, and its third stage not so deep.
-NARROW = {
-    name: vars(size)
-    | {"embed_dim": 4 * size.num_heads[0], "depths": tuple(min(d, 2) for d in size.depths)}
-    for name, size in SWIN_SIZES.items()
-}
 
 
 def engine(architecture: object, device: str, precision: str = "float32") -> TorchEngine:

@@ -22,7 +22,7 @@ BUSY = 0.8
 
 @dataclass(frozen=True)
 class Width:
-    """How many videos are read at once, and how many backbone workers there are."""
+    """How many parts of videos are read at once, and how many backbone workers there are."""
 
     decoders: int
     workers: int
@@ -48,9 +48,9 @@ class Meter:
         self._open: dict[str, tuple[int, int]] = {}  # clips had, clips in all
         self._totals: list[int] = []
 
-    def run_starts(self, width: Width, videos: int) -> None:
-        """A run begins on the videos that are left."""
-        self._slots = min(width.decoders, videos), width.workers
+    def run_starts(self, width: Width, parts: int) -> None:
+        """A run begins on the videos that are left, of so many parts: no more are read at once."""
+        self._slots = min(width.decoders, parts), width.workers
         self._run_began = None
         self.nodes = set(), set()  # a Ray that starts again names its nodes anew
         self._open.clear()

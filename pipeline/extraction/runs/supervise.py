@@ -18,7 +18,7 @@ from pipeline.errors import UsageError
 from pipeline.extraction.runs.graph import choose_width, feature_batches
 from pipeline.extraction.runs.meter import Width
 from pipeline.extraction.runs.runner import Watch
-from pipeline.extraction.stages import Assembly, Batch, ExtractionSpec, Finished
+from pipeline.extraction.stages import Assembly, Batch, ExtractionSpec, Finished, divided
 from pipeline.footage import Video
 from pipeline.workspace import counted
 
@@ -85,7 +85,8 @@ def _one_run(
     with closing(given):
         for item in given:
             if isinstance(item, Width):
-                watch.meter.run_starts(item, len(videos))
+                parts = divided(videos, min(item.decoders, item.workers))
+                watch.meter.run_starts(item, len(parts))
                 continue
             watch.meter.add(item)
             watch.show()

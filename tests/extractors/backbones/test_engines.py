@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from quick import NARROW
 
 from extractors import ExtractorError, build_backbone
 from extractors.backbones import (
@@ -26,7 +27,7 @@ from extractors.backbones import (
     engine_version,
     open_engine,
 )
-from extractors.backbones.architectures import SWIN_SIZES, canonical_name
+from extractors.backbones.architectures import canonical_name
 from extractors.backbones.fused import FusedSwin
 from extractors.backbones.networks import Backbone
 
@@ -34,12 +35,6 @@ openvino = pytest.mark.skipif(
     not __import__("importlib.util").util.find_spec("openvino"), reason="OpenVINO has no wheel here"
 )
 bf16_units = pytest.mark.skipif(not computes_bf16(), reason="a processor without bfloat16 units")
-# The structure of each published size; narrow, and its third stage not so deep.
-NARROW = {
-    name: vars(size)
-    | {"embed_dim": 4 * size.num_heads[0], "depths": tuple(min(d, 2) for d in size.depths)}
-    for name, size in SWIN_SIZES.items()
-}
 TINY = "swin3d(depths=1-1,embed_dim=12,num_heads=1-2,patch_size=4-8-8,window_size=4-7-7)"
 SHAPE = (16, 112, 112)
 
