@@ -12,7 +12,7 @@ FOLDS ?= $(DATA)/folds.csv
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(wildcard extractors/resampling/*.c)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else "aqa-pipeline needs Python 3.11 to 3.13, this is %d.%d: make PYTHON=python3.11 ..." % v[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
@@ -56,4 +56,4 @@ bench: setup
 	$(BIN)/python tests/benchmarks/training_speed.py $(DATA)
 
 clean:
-	rm -rf $(VENV) demo-run fuzz-run .pytest_cache .ruff_cache
+	rm -rf $(VENV) demo-run fuzz-run .pytest_cache .ruff_cache extractors/resampling/*.so

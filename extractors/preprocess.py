@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from extractors.protocols import Protocol
+from extractors.resampling import resample
 
 if TYPE_CHECKING:
     import torch
@@ -50,40 +50,37 @@ def prepare_frame(frame: np.ndarray, protocol: Protocol, pixel_aspect: float = 1
 
     pixel_aspect  width of a pixel by its height.
     """
-    image = Image.fromarray(frame)
-    shown = (image.width * pixel_aspect, image.height)
+    shown = (frame.shape[1] * pixel_aspect, frame.shape[0])
     if protocol.crop is not None:
-        image = _resize_and_crop(image, shown, protocol)
+        frame = _resize_and_crop(frame, shown, protocol)
     elif protocol.short_side is not None:
-        image = image.resize(_resized(shown, protocol.short_side), Image.Resampling.BILINEAR)
-    height, width = protocol.size
-    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+        frame = resample(frame, _resized(shown, protocol.short_side))
+    return frame if frame.shape[:2] == protocol.size else resample(frame, protocol.size[::-1])
 
 
-def _resize_and_crop(
-    image: Image.Image, shown: tuple[float, int], protocol: Protocol
-) -> Image.Image:
+def _resize_and_crop(frame: np.ndarray, shown: tuple[float, int], protocol: Protocol) -> np.ndarray:
     """Only the part that the crop keeps is computed: its box in source pixels is resized at once.
 
-    Pillow's kernel still sees the pixels beside the box, so the result is that of resizing the
+    The kernel still sees the pixels beside the box, so the result is that of resizing the
     whole image and then cropping (torchvision's Resize and CenterCrop, black padding included).
     """
     crop, short_side = protocol.crop, protocol.short_side
     resized = (round(shown[0]), shown[1]) if short_side is None else _resized(shown, short_side)
     left, width, pad_left = _centre(resized[0], crop[1])
     top, height, pad_top = _centre(resized[1], crop[0])
-    scale_x, scale_y = image.width / resized[0], image.height / resized[1]
+    stored_height, stored_width = frame.shape[:2]
+    scale_x, scale_y = stored_width / resized[0], stored_height / resized[1]
     box = (
         left * scale_x,
         top * scale_y,
-        min((left + width) * scale_x, image.width),
-        min((top + height) * scale_y, image.height),
+        min((left + width) * scale_x, stored_width),
+        min((top + height) * scale_y, stored_height),
     )
-    part = image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    part = resample(frame, (width, height), box)
     if (height, width) == crop:
         return part
-    padded = Image.new("RGB", (crop[1], crop[0]))
-    padded.paste(part, (pad_left, pad_top))
+    padded = np.zeros((*crop, 3), np.uint8)
+    padded[pad_top : pad_top + height, pad_left : pad_left + width] = part
     return padded
 
 
