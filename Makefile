@@ -52,8 +52,9 @@ table: setup
 train-shipped: setup
 	$(BIN)/python -m pipeline.training.ship $(DATA) $(FOLDS)
 
+# Every benchmark of speed and memory, into docs/benchmarks.md and .json: an hour on two cores.
 bench: setup
-	$(BIN)/python tests/benchmarks/training_speed.py $(DATA)
+	$(BIN)/python tests/benchmarks/sitting.py $(DATA)
 
 clean:
 	rm -rf $(VENV) demo-run fuzz-run .pytest_cache .ruff_cache extractors/resampling/*.so

@@ -30,10 +30,17 @@ def test_each_is_in_the_list() -> None:
     assert [script for script in SCRIPTS if f"`{script}`" not in text] == []
 
 
-def test_decoding_in_small() -> None:
-    found = json.loads(run("decoding_speed.py", "--seconds", 3, "--rounds", 1))
-    assert set(found["frames_per_s"]) > {"published, video", "ours, video", "ours, images"}
-    assert min(found["video"], found["images"], *found["frames_per_s"].values()) > 0
+def test_a_sitting_in_small(tmp_path: Path) -> None:
+    run("sitting.py", "--quick", "--output", tmp_path)
+    report = json.loads((tmp_path / "benchmarks.json").read_text())
+    assert report["failed"] == []
+    figures = report["figures"]
+    assert {"decoding_speed", "readers", "backbone_speed"} <= {each["script"] for each in figures}
+    assert all(each["value"] >= 0 for each in figures)
+    ratios = [each["ratio"] for each in figures if each["baseline"]]
+    assert len(ratios) > 6 and min(ratios) > 0
+    table = (tmp_path / "benchmarks.md").read_text()
+    assert all(f"| {each['what']} |" in table for each in figures)
 
 
 def test_a_gpu_s_script_in_small() -> None:

@@ -1,6 +1,6 @@
 """Reading and preparing frames against the published chain, on one and the same core, in turns.
 
-    python tests/benchmarks/decoding_speed.py [--seconds 12] [--rounds 3]
+    python tests/benchmarks/decoding_speed.py [--seconds 40] [--rounds 3]
 
 The published chain is the one of ``usual_script``: OpenCV reads, PIL and torchvision prepare, to a
 normalised float tensor. Ours is ``open_clips``, its reading process included, to the same tensor.
@@ -186,7 +186,7 @@ def bare(path: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=12.0)
+    parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     print(json.dumps(measure(options.seconds, options.rounds), indent=1))

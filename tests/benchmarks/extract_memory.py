@@ -10,6 +10,7 @@ once), several times a second.
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -42,12 +43,10 @@ def main() -> None:
                 (Path(folder) / "in" / f"{number}.mp4").symlink_to(first.resolve())
             peak, store, seconds = run(Path(folder))
         peaks.append(peak)
-        print(
-            f"{count} x {options.seconds:g} s of 720p: peak {peak / 2**30:.2f} GiB, of which "
-            f"object store {store / 2**30:.2f} GiB, {seconds:.0f} s",
-            flush=True,
-        )
-    print(f"{options.videos} videos need {peaks[1] / peaks[0]:.2f} times the memory of one")
+        row = {"videos": count, "peak_gib": round(peak / 2**30, 2),
+               "store_gib": round(store / 2**30, 2), "seconds": round(seconds),
+               "ratio": round(peak / peaks[0], 2)}  # fmt: skip
+        print(json.dumps(row), flush=True)
 
 
 def run(folder: Path) -> tuple[int, int, float]:

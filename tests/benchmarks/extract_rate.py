@@ -5,15 +5,18 @@
 
 In turns, in one run: one decoder alone, one backbone worker alone (one thread), and ``extract``
 with one of each (``--decoders``: more of the one), on two cores; its rate is that from the first
-clips to the last. Then the same graph with workers that do nothing: what a clip costs each part in
-processor time, and so what one driver can feed.
+clips to the last, against the slower of the two alone, median and range of the rounds. Then the
+same graph with workers that do nothing: what a clip costs each part in milliseconds of processor
+time, and so what one driver can feed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -142,6 +145,10 @@ def main() -> None:
     parser.add_argument("--precision", help="default: bf16 on a GPU")
     parser.add_argument("--backbone", default=BACKBONE)
     parser.add_argument("--decoders", type=int, default=1)
+    parser.add_argument("--clips", type=int, nargs="+", default=[45, 140, 187])
+    parser.add_argument(
+        "--empty", type=int, default=400, help="videos of which nothing is computed"
+    )
     options = parser.parse_args()
     # empty_stages, for the other processes
     search = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
@@ -161,21 +168,17 @@ def main() -> None:
         rates["backbone"].append(backbone_alone(videos[0], spec, max(92, 60 * spec.batch_clips)))
         rate, summary = end_to_end(videos, spec, options.decoders)
         rates["both"].append(rate)
-        print(summary, flush=True)
-    decode, backbone, both = (statistics.median(rates[name]) for name in rates)
+        print(summary, file=sys.stderr, flush=True)
+    medians = {name: round(statistics.median(each), 2) for name, each in rates.items()}
     ratios = [
         through / min(alone)
         for *alone, through in zip(rates["decode"], rates["backbone"], rates["both"], strict=True)
     ]
-    print(
-        f"clips/s, medians of {options.rounds}: decoding alone {decode:.2f}, backbone alone "
-        f"{backbone:.2f}, both through Ray {both:.2f}: {statistics.median(ratios):.2f} of the "
-        f"slower one of the same round ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
-    for clips in (45, 140, 187):
-        costs = handing_over(400, clips)
-        parts = ", ".join(f"{part} {ms:.3f}" for part, ms in costs.items())
-        print(f"videos of {clips} clips, nothing computed, ms per clip: {parts}")
+    spread = {"median": statistics.median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+    print(json.dumps(medians | {name: round(ratio, 2) for name, ratio in spread.items()}))
+    for clips in options.clips:
+        costs = handing_over(options.empty, clips)
+        print(json.dumps({"clips": clips} | {part: round(ms, 4) for part, ms in costs.items()}))
 
 
 if __name__ == "__main__":

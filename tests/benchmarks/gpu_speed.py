@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from backbone_speed import PRODUCTS
+from backbone_speed import products
 from decoding_speed import ours
 from footage import write_footage
 from torch import Tensor
@@ -64,6 +64,7 @@ def measure(name: str, device: str, batches: list[int], rounds: int) -> list[dic
 
     ways = {"eager float32": trunk, "eager bf16": half, "ours bf16": engine}
     rate, rows = product_rate(device, rounds), []
+    counted = products(trunk, torch.zeros((1, 3, *SHAPE), device=device))
     for count in batches:
         clips = torch.randn((count, 3, *SHAPE), device=device)
         for way, compute in ways.items():
@@ -75,7 +76,7 @@ def measure(name: str, device: str, batches: list[int], rounds: int) -> list[dic
                 rows.append(row | {"clips_per_s": None})
                 continue
             row["clips_per_s"] = round(count / took, 2)
-            row["share"] = round(PRODUCTS.get(name, 0) * 1e9 * count / took / rate, 3)
+            row["share"] = round(counted * count / took / rate, 3)
             rows.append(row)
     return rows
 

@@ -9,8 +9,10 @@ precision that the device has no products for is named and left out: docs/traini
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +60,7 @@ def main() -> None:
         try:
             check_precision(precision, device)
         except AqaError as error:
-            print(error)
+            print(error, file=sys.stderr)
             continue
         overrides = ["training.recipe=paper", f"training.precision={precision}"]
         config = load_config("fisv-pcs", overrides)
@@ -77,11 +79,11 @@ def main() -> None:
         for precision, took in spent.items():
             epochs[precision].append(took)
     medians = {precision: statistics.median(took) for precision, took in epochs.items()}
-    print(f"{len(dataset.train)} videos, {options.threads} threads, {device}, "
-          f"medians of {options.epochs} epochs")  # fmt: skip
     for precision, took in medians.items():
-        faster = medians["float32"] / took
-        print(f"{precision:7} {took:7.1f} s an epoch, {faster:.2f} times as fast as float32")
+        row = {"precision": precision, "videos": len(dataset.train), "threads": options.threads,
+               "device": str(device), "epoch_s": round(took, 1),
+               "ratio": round(medians["float32"] / took, 2)}  # fmt: skip
+        print(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,26 @@ class Finished:
     tried: tuple[str, ...] = ()
 
 
+@dataclass(eq=False)
+class _Open:
+    """A video that is not complete: its batches by their first clip; how many clips they are."""
+
+    attempt: int
+    batches: dict[int, Batch] = field(default_factory=dict)
+    clips: int = 0
+
+    def add(self, batch: Batch) -> None:
+        """A batch that a retry brings again replaces itself."""
+        if batch.first not in self.batches:
+            self.clips += batch.valid
+        self.batches[batch.first] = batch
+
+
 class Assembly:
     """Puts the batches of each video together, in order."""
 
     def __init__(self) -> None:
-        self._batches: dict[str, dict[int, Batch]] = {}
-        self._attempt: dict[str, int] = {}
+        self._open: dict[str, _Open] = {}
         self._ended: set[str] = set()
 
     def add(self, batch: Batch) -> Finished | None:
@@ -42,17 +56,16 @@ class Assembly:
         if batch.error:
             self._end(video)
             return Finished(video, None, {}, batch.error, batch.tried)
-        if batch.attempt != self._attempt.setdefault(video, batch.attempt):
-            if batch.attempt < self._attempt[video]:
-                return None
-            self._attempt[video] = batch.attempt
-            self._batches.pop(video)
-        batches = self._batches.setdefault(video, {})
-        batches[batch.first] = batch
-        if sum(each.valid for each in batches.values()) < batch.total:
+        so_far = self._open.setdefault(video, _Open(batch.attempt))
+        if batch.attempt < so_far.attempt:
+            return None
+        if batch.attempt > so_far.attempt:
+            so_far = self._open[video] = _Open(batch.attempt)
+        so_far.add(batch)
+        if so_far.clips < batch.total:
             return None
         self._end(video)
-        ordered = [batches[first] for first in sorted(batches)]
+        ordered = [so_far.batches[first] for first in sorted(so_far.batches)]
         features = np.concatenate([part.features[: part.valid] for part in ordered])
         record = dict(ordered[-1].record)
         if remarks := _said_once(ordered):
@@ -65,8 +78,7 @@ class Assembly:
 
     def _end(self, video: str) -> None:
         self._ended.add(video)
-        self._attempt.pop(video, None)
-        self._batches.pop(video, None)
+        self._open.pop(video, None)
 
 
 def _said_once(batches: Sequence[Batch]) -> tuple[str, ...]:
