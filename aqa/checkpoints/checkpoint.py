@@ -51,6 +51,8 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Sco
         config = parse_section(content["model"])
         with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away
             model = build_model(config, content["channels"], _info(content["info"], path))
+        # What a file of an earlier version cannot say stays unknown.
+        state.setdefault("average.features", model.average.features)
         model.load_state_dict(state)
     except (KeyError, TypeError, ValidationError, RuntimeError) as error:
         raise AqaError(f"{path} is damaged: {' '.join(str(error).split())}") from error

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from aqa.data import OWN_SCORE, FeatureOrigin, Grid, Videos
 from aqa.errors import AqaError
+from aqa.models.average import AverageRoutine
 from aqa.models.calibration import Calibration
+from aqa.models.explanation import Explanation, adding_up, integrated_gradients
 from aqa.models.parts import ScoreWeights
 
 
@@ -40,6 +42,7 @@ class Assessment:
     clip_weights: np.ndarray  # float64 [Q]
     clip_scores: np.ndarray  # float64 [Q]
     aligned: bool  # True: entry q is clip q of the video; False: entry q is query q
+    explanation: Explanation | None = None  # None: not asked for, or no average routine is known
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class ScoringModel(nn.Module, ABC):
     """
 
     aligned = True  # weight and score q belong to clip q of the video, not to a query
+    additive = False  # weight x score of a clip is all that it does to the score of the video
 
     def __init__(self, config: BaseModel, channels: int, info: ModelInfo | None) -> None:
         super().__init__()
@@ -101,10 +105,13 @@ class ScoringModel(nn.Module, ABC):
         self.register_buffer("familiar_mean", torch.zeros(channels))
         self.register_buffer("familiar_std", torch.ones(channels))
         self.register_buffer("familiar_distance", torch.tensor(float("inf")))
+        self.average = AverageRoutine(channels)
 
     @torch.no_grad()
     def remember(self, videos: Sequence[Tensor]) -> None:
-        """What features of the training videos [T, C] look like, to tell strange ones from them."""
+        """What features of the training videos [T, C] look like, to tell strange ones from them,
+        and their average, which explanations start from."""
+        self.average.fit(videos)
         means = torch.stack([clips.float().mean(0) for clips in videos])
         self.familiar_mean.copy_(means.mean(0))
         deviation = means.std(0, correction=0)
@@ -134,11 +141,14 @@ class ScoringModel(nn.Module, ABC):
         return self
 
     @torch.no_grad()
-    def assess(self, features: np.ndarray | Tensor, grid: Grid | None = None) -> Assessment:
+    def assess(
+        self, features: np.ndarray | Tensor, grid: Grid | None = None, explain: bool = False
+    ) -> Assessment:
         """One video's features [T, C] -> its score and what it is made of, in score units.
 
-        grid  which clips of the whole video these are, where some are lost. What is seen of the
-              whole has stand-ins for those (``Grid.fill``), which have no weight and no score.
+        grid     which clips of the whole video these are, where some are lost. What is seen of the
+                 whole has stand-ins for those (``Grid.fill``), which have no weight and no score.
+        explain  also what each clip contributes.
         """
         clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
         if clips.ndim != 2 or not len(clips):
@@ -153,16 +163,48 @@ class ScoringModel(nn.Module, ABC):
         was_training = self.training
         self.eval()
         with one_thread():
-            whole = clips if grid is None else torch.from_numpy(grid.fill(clips.cpu().numpy()))
-            weights, scores = (values.double().cpu().numpy() for values in self.weigh(whole))
-            if grid is not None and self.aligned:
-                weights, scores = weights[grid.positions], scores[grid.positions]
+            score, weights, scores = self._weighted(clips, grid)
+            explanation = None
+            if explain and self.average.known:
+                explanation = self._explain(clips, grid, score, weights * scores)
         self.train(was_training)
+        return Assessment(score, weights, scores, self.aligned, explanation)
+
+    def _weighted(self, clips: Tensor, grid: Grid | None) -> tuple[float, np.ndarray, np.ndarray]:
+        """Score, weights and scores [Q], in score units."""
+        whole = clips if grid is None else grid.filled(clips)
+        weights, scores = (values.double().cpu().numpy() for values in self.weigh(whole))
+        if grid is not None and self.aligned:
+            weights, scores = weights[grid.positions], scores[grid.positions]
         low, high = self.info.score_range
         # Weights that add up exactly, whatever the rounding of the network's own softmax.
         weights = weights / weights.sum()
         scores = low + scores * (high - low)
-        return Assessment(float(weights @ scores), weights, scores, self.aligned)
+        return float(weights @ scores), weights, scores
+
+    def _explain(
+        self, clips: Tensor, grid: Grid | None, score: float, parts: np.ndarray
+    ) -> Explanation:
+        """``parts`` [Q]: weight x score of each clip or query."""
+        usual = self.average.at_length(len(clips) if grid is None else grid.clips).to(clips.device)
+        usual = usual if grid is None else usual[grid.positions]
+        baseline, *of_usual = self._weighted(usual, grid)
+        low, high = self.info.score_range
+        if self.additive:
+            points = parts - of_usual[0] * of_usual[1]
+        else:
+
+            def scored(there: Tensor) -> Tensor:
+                weights, scores = self.weigh(there if grid is None else grid.filled(there))
+                return (weights * scores).sum() / weights.sum()
+
+            points = integrated_gradients(scored, usual, clips) * (high - low)
+        points, remainder = adding_up(points, score - baseline)
+        return Explanation(baseline, points, remainder, self._spread(clips, usual, grid))
+
+    def _spread(self, clips: Tensor, usual: Tensor, grid: Grid | None) -> np.ndarray | None:
+        """How far the members of a model disagree about each clip's points; None: it has none."""
+        return None
 
     def assessed(self, clips: int) -> range:
         """Which of a video's clips, 0 to ``clips`` - 1, :meth:`assess` looks at: all of them."""

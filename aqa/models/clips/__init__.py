@@ -1,4 +1,4 @@
-"""The default model: a weight and a score per clip."""
+"""The default model: points for every clip, which add up to the score."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def _build(config: ClipModelConfig, channels: int, info: ModelInfo | None) -> Sc
     return ClipModel(config, channels, info)
 
 
-CLIPS = ModelKind(ClipModelConfig, _build, recipes=("honest",), learns_all_scores=True)
+CLIPS = ModelKind(ClipModelConfig, _build, recipes=("fit",), learns_all_scores=True)
 
 __all__ = ["CLIPS", "ClipModelConfig"]

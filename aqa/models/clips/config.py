@@ -6,43 +6,28 @@ from typing import Literal
 
 from pydantic import Field
 
-from aqa.sections import Count, OddCount, Positive, Rate, Section, Share
+from aqa.sections import Count, Positive, Section
 
 
 class ClipModelConfig(Section):
-    """One weight and one score per clip: kernel regression and an ensemble of small networks."""
+    """Points for every clip, which add up to the score: kernel regression, solved at once."""
 
     kind: Literal["clips"] = "clips"
-    members: Count = Field(8, description="small networks in the ensemble")
-    hidden: Count = Field(64, description="width of their hidden layer")
-    weight_hidden: Count = Field(32, description="width of the hidden layer that weighs clips")
-    contexts: tuple[OddCount, ...] = Field(
-        (5, 15),
-        description="a clip is seen with the means of so many clips around it (odd numbers)",
-    )
-    segments: Count = Field(4, description="equal parts of a video whose means stand for the whole")
-    dropout: Rate = Field(
-        0.3, description="share of hidden units left out at random while training"
-    )
-    input_dropout: Rate = Field(
-        0.2, description="share of channels left out throughout a video while training"
-    )
-    appearance_channels: Count = Field(128, description="principal directions of the clips")
-    motion_channels: Count = Field(96, description="principal directions of their motion")
+    appearance_channels: Count = Field(256, description="principal directions of the clips")
+    motion_channels: Count = Field(192, description="principal directions of their motion")
     motion_lags: tuple[Count, ...] = Field(
         (1, 2, 3, 4), description="clips between which motion is measured"
     )
-    directions: Count = Field(
-        256, description="principal directions of the segment means in the kernels"
+    waves: Count = Field(
+        4096, description="random waves that stand for how alike two clips are; more are exacter"
     )
-    variation_channels: Count = Field(
-        64, description="directions whose covariance over time a kernel sees"
+    sharpness: Positive = Field(
+        1.5, description="how fast likeness falls: to exp(-sharpness) at the usual distance"
     )
-    variation_shrinkage: Positive = Field(
-        0.1, description="pull of that covariance towards the identity"
+    phases: tuple[Count, ...] = Field(
+        (3, 9), description="what a clip is worth changes over so many points of a routine"
     )
-    kernel_strength: Positive = Field(0.03, description="its ridge: higher is smoother")
-    kernel_share: Share = Field(
-        0.6, description="of the kernels in the score; the rest is the networks'"
+    strength: Positive = Field(0.01, description="of the ridge: higher is smoother")
+    members: Count = Field(
+        5, description="each leaves out its share of the training videos: how sure points are"
     )
-    clip_share: Share = Field(0.2, description="of the clip scores in the networks' part")

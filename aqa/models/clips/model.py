@@ -1,8 +1,9 @@
-"""The default model: a score as the weighted mean of one score per clip of the video.
+"""The default model: every clip earns points, and the score is their sum.
 
-A clip's score is what the video as a whole is worth (kernel regression on descriptors of it, and
-the networks' view of it) plus what this clip differs by; its weight is a softmax over the clips.
-Several scores (the elements and the components of figure skating) are learned together.
+A clip's points are a smooth function of what it looks like, how it moves and where in the routine
+it is: a kernel ridge regression on whole videos whose kernel is the mean likeness of their clips, so
+that its solution is a sum over clips. Explanation and score are one thing. Several scores (the
+elements and the components of figure skating) are solved together.
 """
 
 from __future__ import annotations
@@ -10,52 +11,34 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from aqa.data import Videos
+from aqa.data import Grid, Videos
 from aqa.errors import AqaError
 from aqa.models.base import LossWeights, ModelInfo, ModelOutput, ScoringModel
 from aqa.models.clips.config import ClipModelConfig
-from aqa.models.clips.ensemble import ClipEnsemble
-from aqa.models.clips.kernel import VideoKernel
+from aqa.models.clips.likeness import Likeness, phase_hats
 from aqa.models.clips.projection import ClipProjection
-from aqa.models.parts import agreement_losses
-
-# Name, the descriptor that it sees, and whether all of this has one scale. The plain mean of
-# regressions that each see one thing does better than one regression that sees all of it.
-KERNELS = {
-    "segments": ("segments", True),
-    "even_segments": ("segments", False),
-    "motion": ("motion", False),
-    "variation": ("variation", False),
-}
 
 
 class ClipModel(ScoringModel):
-    """Projection and kernels, solved in closed form, and an ensemble of small networks."""
+    """Shapes: K = 1 + members solutions (that of all training videos, then one for each share of
+    them that is left out), P phase hats, W waves, S scores."""
+
+    additive = True
 
     def __init__(
         self, config: ClipModelConfig, channels: int, info: ModelInfo | None = None
     ) -> None:
         super().__init__(config, channels, info)
-        scores, known = len(self.info.all_scores), self.info.training_videos or 0
-        self.register_buffer("target_mean", torch.zeros(scores))
-        self.register_buffer("target_std", torch.ones(scores))
+        scores, solutions = len(self.info.all_scores), 1 + config.members
         self.projection = ClipProjection(config, channels)
-        self.kernels = nn.ModuleDict(
-            {
-                name: VideoKernel(
-                    self.projection.descriptor_widths[descriptor],
-                    known,
-                    scores,
-                    config.kernel_strength,
-                    one_scale,
-                )
-                for name, (descriptor, one_scale) in KERNELS.items()
-            }
-        )
-        self.ensemble = ClipEnsemble(config, self.projection.width, scores)
+        self.likeness = Likeness(self.projection.width, config.waves)
+        worth = (solutions, sum(config.phases), 2 * config.waves, scores)
+        self.register_buffer("worth", torch.zeros(worth))
+        self.register_buffer("start", torch.zeros(solutions, scores))
 
     @property
     def selected(self) -> int:
@@ -77,38 +60,21 @@ class ClipModel(ScoringModel):
         if queries is not None:
             raise AqaError("this model has no queries: give none")
         counts = [features.shape[1]] * len(features) if lengths is None else lengths.tolist()
-        seen = [self.projection(clips[:n]) for clips, n in zip(features, counts, strict=True)]
-        inputs = nn.utils.rnn.pad_sequence([part for part, _ in seen], batch_first=True)
-        mask = _mask(torch.tensor(counts, device=inputs.device), inputs.shape[1])
-        video, weights, clips, hidden = self.ensemble(inputs, mask)
-        kernel = torch.stack(
-            [
-                layer(torch.stack([descriptors[KERNELS[name][0]] for _, descriptors in seen]))
-                for name, layer in self.kernels.items()
-            ]
-        ).mean(0)  # [B, S]
-        mean_weights = weights.mean(0)  # [B, T, S]
-        # Clip scores with which mean weight x score is still the mean of all members.
-        clips = (weights * clips).mean(0) / mean_weights.clamp_min(1e-12)
-        local = (mean_weights * clips).sum(1)  # [B, S]
-        kernel_share, clip_share = self.config.kernel_share, self.config.clip_share
-        networks = (1 - clip_share) * video.mean(0) + clip_share * local
-        whole = kernel_share * kernel + (1 - kernel_share) * networks
-        # A clip's score: that of the whole, and by how much this clip differs.
-        clips = whole[:, None] + clips - local[:, None]
-        clips = (clips * self.target_std + self.target_mean)[..., self.selected]
-        mean_weights = mean_weights[..., self.selected]
-        padding = features.shape[1] - inputs.shape[1]
-        mean_weights = nn.functional.pad(mean_weights, (0, padding))
-        clips = nn.functional.pad(clips * mask, (0, padding))
+        scores = features.new_zeros(features.shape[:2], dtype=torch.float32)
+        weights, seen = torch.zeros_like(scores), []
+        for row, (clips, count) in enumerate(zip(features, counts, strict=True)):
+            seen.append(self.projection(clips[:count]))
+            scores[row, :count] = self._worths(seen[-1])[0]
+            weights[row, :count] = 1 / count
+        decoded = features.new_zeros((*scores.shape, self.projection.width), dtype=torch.float32)
+        for row, part in enumerate(seen):
+            decoded[row, : len(part)] = part
         return ModelOutput(
-            score=(mean_weights * clips).sum(-1),
-            clip_weights=mean_weights,
-            clip_scores=clips,
-            decoded=nn.functional.pad(
-                hidden.movedim(0, 2).flatten(2) * mask.unsqueeze(-1), (0, 0, 0, padding)
-            ),
-            attention_loss=clips.new_zeros(()),
+            score=(weights * scores).sum(1),
+            clip_weights=weights,
+            clip_scores=scores,
+            decoded=decoded,
+            attention_loss=scores.new_zeros(()),
         )
 
     def for_score(self, name: str) -> ClipModel:
@@ -120,39 +86,60 @@ class ClipModel(ScoringModel):
         return other
 
     def weigh(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        output = self(clips.unsqueeze(0).to(self.target_mean.device))
+        output = self(clips.unsqueeze(0).to(self.start.device))
         return output.clip_weights[0], output.clip_scores[0]
+
+    def _spread(self, clips: Tensor, usual: Tensor, grid: Grid | None) -> np.ndarray:
+        low, high = self.info.score_range
+        members = [
+            self._worths(self.projection(seen if grid is None else grid.filled(seen)))[1:]
+            for seen in (clips.to(self.start.device), usual.to(self.start.device))
+        ]
+        points = (members[0] - members[1]) * (high - low)  # [members, T]
+        points = points if grid is None else points[:, grid.positions]
+        return (points / points.shape[1]).std(0, correction=0).double().cpu().numpy()
+
+    def _worths(self, inputs: Tensor) -> Tensor:
+        """[T, d] -> [K, T]: what a whole video of such clips, at such a place, would score."""
+        waves = self.likeness(inputs)
+        worth = self.worth[..., self.selected]  # [K, P, 2W]
+        by_phase = (waves @ worth.flatten(0, 1).T).unflatten(1, worth.shape[:2])  # [T, K, P]
+        hats = phase_hats(len(inputs), self.config.phases).to(inputs.device)
+        return self.start[:, None, self.selected] + torch.einsum("tkp,tp->kt", by_phase, hats)
 
     @torch.no_grad()
     def prepare(self, videos: Videos) -> Videos:
-        """Solve what has a closed form; the networks' inputs of the training videos."""
-        targets = videos.all_targets
-        self.target_mean.copy_(targets.mean(0))
-        self.target_std.copy_(targets.std(0, correction=0).clamp_min(1e-6))
-        standard = (targets - self.target_mean) / self.target_std
+        """Solves on the training videos; nothing is left to learn."""
         self.projection.fit(videos)
         seen = [self.projection(clips) for clips in videos.per_video()]
-        for name, kernel in self.kernels.items():
-            descriptor = KERNELS[name][0]
-            kernel.fit(torch.stack([found[descriptor] for _, found in seen]), standard)
-        return videos.with_clips([inputs for inputs, _ in seen])
+        self.likeness.draw(torch.cat(seen), self.config.sharpness)
+        views = torch.stack([self._view(inputs) for inputs in seen])  # [N, P * 2W]
+        gram, targets = (views @ views.T).double(), videos.all_targets.double()
+        every = torch.arange(len(views), device=views.device)
+        for place in range(1 + self.config.members):
+            rows = every if place == 0 else every[every % self.config.members != place - 1]
+            rows = rows if len(rows) else every  # of a single training video
+            self._solve(place, views[rows], gram[rows][:, rows], targets[rows])
+        return videos
+
+    def _view(self, inputs: Tensor) -> Tensor:
+        """A video [T, d] as the mean over its clips of waves by phase: [P * 2W]."""
+        hats = phase_hats(len(inputs), self.config.phases).to(inputs.device)
+        return (hats.T @ self.likeness(inputs) / len(inputs)).flatten()
+
+    def _solve(self, place: int, views: Tensor, gram: Tensor, targets: Tensor) -> None:
+        """Ridge regression about the means, in as many unknowns as there are videos."""
+        middle = gram.mean(1, keepdim=True)
+        centred = gram - middle - middle.T + gram.mean()
+        ridge = self.config.strength * centred.diagonal().mean().clamp_min(1e-12)
+        eye = torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
+        shares = torch.linalg.solve(centred + ridge * eye, targets - targets.mean(0))  # [N, S]
+        shares = shares - shares.mean(0)
+        worth = views.T @ shares.float()  # [P * 2W, S]
+        self.worth[place].copy_(worth.view_as(self.worth[place]))
+        self.start[place].copy_(targets.mean(0) - views.mean(0) @ worth)
 
     def training_losses(
         self, inputs: Tensor, lengths: Tensor, targets: Tensor, loss_weights: LossWeights
     ) -> dict[str, Tensor]:
-        """Every member, on its own: its video score and its weighted clip scores against the
-        targets [B, S]. Summed over members, whose weights are apart."""
-        targets = ((targets - self.target_mean) / self.target_std).expand(
-            self.config.members, -1, -1
-        )
-        video, weights, clips, _ = self.ensemble(inputs, _mask(lengths, inputs.shape[1]))
-        losses: dict[str, Tensor] = {}
-        for part, predicted in (("video", video), ("clips", (weights * clips).sum(2))):
-            for name, loss in agreement_losses(predicted, targets, loss_weights).items():
-                losses[f"{part} {name}"] = loss.mean(-1).sum()
-        return losses
-
-
-def _mask(lengths: Tensor, clips: int) -> Tensor:
-    """True at real clips: bool [B, clips]."""
-    return torch.arange(clips, device=lengths.device) < lengths.unsqueeze(1)
+        return {}

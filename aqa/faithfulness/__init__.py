@@ -1,0 +1,24 @@
+"""Whether contributions are true: held against what the model does when a routine is changed."""
+
+from aqa.faithfulness.blocks import Agreement, Blocks, curves, replaced_blocks
+from aqa.faithfulness.explainers import Explainer, at_random, of_model
+from aqa.faithfulness.measure import Faithfulness, measure
+from aqa.faithfulness.planted import Planted, planted_changes
+from aqa.faithfulness.stability import Stability, rank_agreement, stability
+
+__all__ = [
+    "Agreement",
+    "Blocks",
+    "Explainer",
+    "Faithfulness",
+    "Planted",
+    "Stability",
+    "at_random",
+    "curves",
+    "measure",
+    "of_model",
+    "planted_changes",
+    "rank_agreement",
+    "replaced_blocks",
+    "stability",
+]

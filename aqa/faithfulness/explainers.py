@@ -1,0 +1,36 @@
+"""What gives contributions: a model, or chance, which must fail every measure."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+
+from aqa.errors import AqaError
+from aqa.models import ScoringModel
+
+# Features [T, C] -> points [T] in score units.
+Explainer = Callable[[np.ndarray], np.ndarray]
+
+
+def of_model(model: ScoringModel) -> Explainer:
+    """Its own contributions. AqaError where it has none."""
+
+    def explain(features: np.ndarray) -> np.ndarray:
+        explanation = model.assess(features, explain=True).explanation
+        if explanation is None:
+            raise AqaError("the checkpoint knows no average routine: train it again")
+        return explanation.points
+
+    return explain
+
+
+def at_random(seed: int) -> Explainer:
+    """Numbers that know nothing; the same features have the same ones."""
+
+    def explain(features: np.ndarray) -> np.ndarray:
+        digest = zlib.crc32(np.ascontiguousarray(features).tobytes())
+        return np.random.default_rng([seed, digest]).standard_normal(len(features))
+
+    return explain

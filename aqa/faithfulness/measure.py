@@ -1,0 +1,75 @@
+"""All measures of one model on labelled routines, and their figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aqa.faithfulness.blocks import SHARES, Agreement, Blocks, area_between, curves, replaced_blocks
+from aqa.faithfulness.explainers import Explainer, of_model
+from aqa.faithfulness.planted import Planted, planted_changes
+from aqa.faithfulness.stability import Stability, stability
+from aqa.models import ScoringModel
+
+# Curves take a hundred assessments a routine.
+_CURVES_OF = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Faithfulness:
+    """Of the explanations of one model on ``videos`` routines.
+
+    remainder  median share of |score - baseline| that was added only so that points add up.
+    """
+
+    videos: int
+    blocks: Blocks
+    curves: dict[str, np.ndarray]
+    planted: list[Planted]
+    stability: Stability
+    remainder: float
+
+    def to_dict(self) -> dict[str, Any]:
+        def figures(pairs: dict[int, np.ndarray]) -> dict[str, Any]:
+            return {str(length): vars(Agreement.of(rows)) for length, rows in pairs.items()}
+
+        return {
+            "videos": self.videos,
+            "replaced": figures(self.blocks.replaced),
+            "removed": figures(self.blocks.removed),
+            "planted": [each.to_dict() for each in self.planted],
+            "curves": {
+                "shares": list(SHARES),
+                **{name: row.round(4).tolist() for name, row in self.curves.items()},
+                "area_deletion": area_between(self.curves, "deletion"),
+                "area_insertion": area_between(self.curves, "insertion"),
+            },
+            "stability": self.stability.to_dict(),
+            "remainder": self.remainder,
+        }
+
+
+def measure(
+    model: ScoringModel,
+    videos: Sequence[np.ndarray],
+    scores: Sequence[float],
+    explain: Explainer | None = None,
+    seed: int = 0,
+) -> Faithfulness:
+    """``explain`` in place of the model's own explanation, for what must come out at chance."""
+    own = explain is None
+    explain = explain or of_model(model)
+    remainders = (
+        [model.assess(f, explain=True).explanation.remainder for f in videos] if own else [0.0]
+    )
+    return Faithfulness(
+        len(videos),
+        replaced_blocks(model, explain, videos, seed=seed),
+        curves(model, explain, videos[:_CURVES_OF], seed=seed),
+        planted_changes(model, explain, videos, scores, seed=seed),
+        stability(explain, videos),
+        float(np.median(remainders)),
+    )

@@ -1,0 +1,40 @@
+"""Whether contributions stay where nothing that matters has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from aqa.faithfulness.explainers import Explainer
+from aqa.metrics import spearman
+
+DROPPED = 5
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Mean rank correlation of a routine's contributions with those of the same routine without its
+    last DROPPED clips, and with features rounded to float16."""
+
+    without_last: float
+    rounded: float
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+
+def stability(explain: Explainer, videos: Sequence[np.ndarray]) -> Stability:
+    long = [features for features in videos if len(features) > 2 * DROPPED]
+    points = [explain(features) for features in long]
+    cut = [explain(features[:-DROPPED]) for features in long]
+    half = [explain(features.astype(np.float16).astype(np.float32)) for features in long]
+    return Stability(
+        rank_agreement([row[:-DROPPED] for row in points], cut), rank_agreement(points, half)
+    )
+
+
+def rank_agreement(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
+    """Mean over routines of Spearman's correlation of two explanations of each."""
+    return float(np.mean([spearman(a, b) for a, b in zip(one, other, strict=True)]))

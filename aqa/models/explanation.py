@@ -1,0 +1,53 @@
+"""What each clip contributes to a score, in points against the average routine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_STEPS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """``points`` float64 [T], one per clip of the video, add up to the score minus ``baseline``,
+    the score of the average routine at the video's length.
+
+    remainder  share of |score - baseline| that was added only so that they do.
+    spread     float64 [T] or None: how far the model's own members disagree (standard deviation).
+    """
+
+    baseline: float
+    points: np.ndarray
+    remainder: float
+    spread: np.ndarray | None = None
+
+
+def adding_up(points: np.ndarray, total: float) -> tuple[np.ndarray, float]:
+    """Points that add up to ``total``, and the share of it that had to be added: it is spread as
+    the sizes of the points are."""
+    missing = total - points.sum()
+    sizes = np.abs(points)
+    sizes = sizes if sizes.sum() > 0 else np.ones_like(points)
+    points = points + missing * sizes / sizes.sum()
+    return points, float(abs(missing) / max(abs(total), 1e-9))
+
+
+def integrated_gradients(
+    score: Callable[[Tensor], Tensor], usual: Tensor, clips: Tensor
+) -> np.ndarray:
+    """Float64 [T]: by how much each clip moves ``score`` on the straight way from the average
+    routine ``usual`` [T, C] to the video ``clips`` [T, C] (Sundararajan et al. 2017, "Axiomatic
+    attribution for deep networks"). They add up but for the steps."""
+    total = torch.zeros(len(clips), dtype=torch.float64)
+    for step in range(_STEPS):
+        at = usual + (step + 0.5) / _STEPS * (clips - usual)
+        with torch.enable_grad():
+            at = at.detach().requires_grad_(True)
+            (slope,) = torch.autograd.grad(score(at), at)
+        total += (slope * (clips - usual)).sum(1).double().cpu() / _STEPS
+    return total.numpy()
