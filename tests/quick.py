@@ -22,3 +22,13 @@ NARROW = {
     | {"embed_dim": 4 * size.num_heads[0], "depths": tuple(min(d, 2) for d in size.depths)}
     for name, size in SWIN_SIZES.items()
 }
+# A training with epochs, of the published structure, as small as it can be.
+SMALL_MODEL = (
+    "model.kind=published", "model.width=16", "model.feedforward=16", "model.head_widths=[16, 8]",
+    "model.heads=2", "model.query_count=6",
+)  # fmt: skip
+
+
+def set_options(*settings: str) -> tuple[str, ...]:
+    """``--set`` before each."""
+    return tuple(part for setting in settings for part in ("--set", setting))

@@ -47,6 +47,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Sco
     else:
         content = _read_checkpoint(path)
         state = content.get("state")
+    _refuse_earlier(content.get("model"), path)
     try:
         config = parse_section(content["model"])
         with torch.random.fork_rng(devices=[]):  # the initial weights are thrown away
@@ -57,6 +58,15 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Sco
     except (KeyError, TypeError, ValidationError, RuntimeError) as error:
         raise AqaError(f"{path} is damaged: {' '.join(str(error).split())}") from error
     return model.to(device).eval()
+
+
+def _refuse_earlier(model: Any, path: Path) -> None:
+    """The default model of versions before it was additive had other parts under the same name."""
+    if isinstance(model, dict) and model.get("kind") == "clips" and "kernel_share" in model:
+        raise AqaError(
+            f"{path} is a default model of an earlier version, which this one cannot run: train it "
+            "again"
+        )
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:

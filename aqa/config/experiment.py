@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from aqa.config.training import HonestTraining, TrainingConfig
+from aqa.config.training import FitTraining, TrainingConfig
 from aqa.data import DATASETS, DatasetConfig, FeaturesConfig
 from aqa.errors import AqaError
 from aqa.models import MODELS, ClipModelConfig, parse_section
@@ -28,7 +28,7 @@ class ExperimentConfig(Section):
     )
     model: SerializeAsAny[Section] = Field(ClipModelConfig(), description="what is trained")
     training: Annotated[TrainingConfig, Field(discriminator="recipe")] = Field(
-        HonestTraining(), description="how it is trained"
+        FitTraining(), description="how it is trained"
     )
 
     @model_validator(mode="before")
@@ -41,12 +41,12 @@ class ExperimentConfig(Section):
         training = content.get("training") or {}
         if not (isinstance(model, dict) and isinstance(training, dict)):
             return content
-        usual = "clips" if training.get("recipe") != "paper" else "published"
+        usual = "clips" if training.get("recipe", "fit") == "fit" else "published"
         model = {"kind": usual, **model}
         try:
             training = {"recipe": MODELS.get(str(model["kind"])).recipes[0], **training}
         except AqaError:  # the section's own check says what there is
-            training = {"recipe": "honest", **training}
+            training = {"recipe": "fit", **training}
         for section, values in _from_dataset(content.get("dataset"), model, training).items():
             target = model if section == "model" else training
             for key, value in values.items():
@@ -87,6 +87,6 @@ def _from_dataset(dataset: Any, model: dict, training: dict) -> dict[str, dict[s
         if model["kind"] != "published":
             published.pop("model", None)
         return published
-    if (model["kind"], training["recipe"]) == ("clips", "honest"):
+    if (model["kind"], training["recipe"]) == ("clips", "fit"):
         return dict(kind.sizes)
     return {}

@@ -117,5 +117,5 @@ def _section(location: list[str], content: dict[str, Any]) -> type[Section]:
     if location[0] == "model":
         kind = (content.get("model") or {}).get("kind")
         recipe = (content.get("training") or {}).get("recipe")
-        return MODELS.get(kind or ("published" if recipe == "paper" else "clips")).section
+        return MODELS.get(kind or ("clips" if recipe in (None, "fit") else "published")).section
     return {"dataset": DatasetConfig, "features": FeaturesConfig}[location[0]]

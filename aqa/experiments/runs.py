@@ -14,6 +14,7 @@ from aqa.checkpoints import load_checkpoint, save_checkpoint
 from aqa.config import ExperimentConfig
 from aqa.data import AqaDataset, require_readable
 from aqa.errors import AqaError
+from aqa.experiments.agreeing import certainty_of
 from aqa.experiments.evaluation import Evaluation, evaluate
 from aqa.experiments.folds import make_folds
 from aqa.models import Calibration, calibrate
@@ -150,17 +151,20 @@ def attach_calibration(
     checkpoint: Path, results: Sequence[RunResult], dataset: AqaDataset
 ) -> dict[str, Calibration]:
     """Write into a checkpoint what models of the same kind got wrong on the folds that they had
-    not seen (``results`` of a cross-validation on ``dataset.train``), for each of its scores."""
+    not seen (``results`` of a cross-validation on ``dataset.train``), for each of its scores, and
+    how far they agree about what each clip contributes."""
     model = load_checkpoint(checkpoint)
-    calibrations = {}
+    calibrations, certainties = {}, {}
     for name in model.info.all_scores:
         of_score = results
         if name != model.info.score_name:
             of_score = on_score(results, name, dataset)
         folds = [(result.evaluation.predicted, result.evaluation.true) for result in of_score]
         calibrations[name] = calibrate(folds)
+        if found := certainty_of(of_score, name, dataset):
+            certainties[name] = found.to_dict()
     content = {name: calibration.to_dict() for name, calibration in calibrations.items()}
-    model.info = replace(model.info, calibration=content)
+    model.info = replace(model.info, calibration=content, certainty=certainties or None)
     save_checkpoint(model, checkpoint)
     return calibrations
 

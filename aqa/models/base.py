@@ -62,6 +62,7 @@ class ModelInfo:
     clip_counts: tuple[int, int] | None = None  # shortest and longest training video
     history: tuple[dict[str, float], ...] = ()  # one entry an epoch
     calibration: dict[str, Any] | None = None  # by score: aqa.models.calibration.Calibration
+    certainty: dict[str, Any] | None = None  # by score: aqa.models.certainty.Certainty
     version: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 

@@ -41,6 +41,13 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for figures and predictions (JSON, CSV) and a plot of them."),
     ] = None,
+    faithfulness: Annotated[
+        bool,
+        typer.Option(
+            "--faithfulness",
+            help="Instead: whether what it says of the clips is true (minutes).",
+        ),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
     version: Version = False,
@@ -56,10 +63,17 @@ def evaluate(
       aqa-pipeline evaluate --checkpoint model.pt --config fisv-pcs
 
       aqa-pipeline evaluate --features features/videos --labels scores.csv --output results
+
+      aqa-pipeline evaluate --checkpoint model.pt --config fisv-pcs --faithfulness
     """
     from aqa.storage import as_place
-    from pipeline.reports import print_agreement, save_agreement
-    from pipeline.scoring import evaluate_checkpoints, find_examples, pick_checkpoint
+    from pipeline.reports import print_agreement, print_truth, save_agreement, save_truth
+    from pipeline.scoring import (
+        evaluate_checkpoints,
+        find_examples,
+        measure_faithfulness,
+        pick_checkpoint,
+    )
     from pipeline.workspace import RunFolder, load_settings, require_writable
     from pipeline.workspace import data_root as find_data_root
 
@@ -77,6 +91,13 @@ def evaluate(
     root = find_data_root(data_root, settings) if config else None
     folder = as_place(features) if features else None
     labelled = find_examples(config, root, folder, labels, split, console)
+    if faithfulness:
+        truth = measure_faithfulness(checkpoints, labelled, console)
+        print_truth(truth, json, console)
+        if output is not None:
+            save_truth(truth, output)
+            console.note(f"figures and plot: {output}")
+        return 0
     agreement = evaluate_checkpoints(checkpoints, labelled, console)
     print_agreement(agreement, json, console)
     if output is not None:

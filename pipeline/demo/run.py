@@ -30,7 +30,7 @@ from pipeline.errors import UsageError
 from pipeline.extraction import extract, make_spec
 from pipeline.footage import Video, collect
 from pipeline.reports import agreement_figure, routine_figure, save_png, write_report
-from pipeline.scoring import Extraction, Result, Scorer, moments
+from pipeline.scoring import Extraction, Result, Scorer, moment
 from pipeline.workspace import Console
 
 TRAINING, HELD_OUT, ELEMENTS = 64, 32, 8
@@ -158,13 +158,13 @@ def _train(
 def _clip_agreement(
     model: ScoringModel, dataset: AqaDataset, routines: dict[str, Routine]
 ) -> float:
-    """Spearman of clip scores and the elements' true points, mean over held-out routines."""
+    """Spearman of contributions and the elements' true points, mean over held-out routines."""
     from aqa.data import read_features
     from aqa.metrics import spearman
 
     found = [
         spearman(
-            model.assess(read_features(example.features_path)).clip_scores,
+            model.assess(read_features(example.features_path), explain=True).explanation.points,
             routines[example.id].element_points,
         )
         for example in dataset.test
@@ -184,19 +184,19 @@ def _score(folder: Path, video: Path, device: str, console: Console) -> Result:
 def _tell(
     folder: Path, figures: DemoFigures, result: Result, truth: Routine, console: Console
 ) -> None:
-    best = moments(result, best=True, count=1)[0]
-    worst = moments(result, best=False, count=1)[0]
+    order = np.argsort(result.gains)
+    best, worst = moment(result, int(order[-1])), moment(result, int(order[0]))
     first = int(np.argmax(truth.element_points)) * ELEMENT_FRAMES / FPS
     last = int(np.argmin(truth.element_points)) * ELEMENT_FRAMES / FPS
     console.result(
         f"held-out Spearman {figures.spearman:.3f} over {HELD_OUT} routines "
         f"(mean absolute error {figures.mean_absolute_error:.1f} of 100 points); "
-        f"clip scores against the true points of the elements: {figures.clip_spearman:.3f}"
+        f"contributions against the true points of the elements: {figures.clip_spearman:.3f}"
     )
     console.result(
         f"{Path(result.video).name}: score {result.score:.1f}, true {truth.score:.1f}; "
-        f"most won at {best.when} (truly best at {first:.1f} s), "
-        f"most lost at {worst.when} (truly worst at {last:.1f} s)"
+        f"best at {best.when} (truly at {first:.1f} s), "
+        f"worst at {worst.when} (truly at {last:.1f} s)"
     )
     console.result(
         f"in {folder}: videos/, scores.csv, features/, checkpoint.pt, evaluation.json, score.json, "

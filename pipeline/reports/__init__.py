@@ -11,6 +11,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
         "plots": ["agreement_figure", "routine_figure", "save_png"],
         "terminal": ["print_json", "print_models", "show_result"],
         "training": ["save_plots", "show_calibrations", "show_table"],
+        "truth": ["print_truth", "save_truth"],
     },
 )
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "print_agreement",
     "print_json",
     "print_models",
+    "print_truth",
     "routine_figure",
     "save_agreement",
     "save_plots",
     "save_png",
+    "save_truth",
     "show_calibrations",
     "show_result",
     "show_table",

@@ -27,7 +27,7 @@ def write_report(path: Path, results: Sequence[Result], failures: Sequence[Failu
             "plot": to_svg(routine_figure(result)),
             "won": moments(result, best=True),
             "lost": moments(result, best=False),
-            "rows": [moment(result, index) for index in range(len(result.clips))],
+            "rows": [moment(result, index) for index in range(len(result.parts))],
         }
         for result in results
     ]

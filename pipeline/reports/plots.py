@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.scoring import Result
+from pipeline.scoring import ClipAssessment, Contribution, Result
 from pipeline.workspace import clock, shown
 
 # A part shorter than this has marks closer than a second.
@@ -29,32 +29,24 @@ CHOICE = "spearman"
 
 
 def routine_figure(result: Result) -> Figure:
-    """Two panels over time: clip scores and the routine's score; points won and lost."""
-    starts, ends, unit = _spans(result)
-    scores = np.array([clip.score for clip in result.clips])
+    """Two panels over time: how the score comes about, and what each clip adds or takes.
+
+    Of a checkpoint that knows no average routine the first has the clip scores.
+    """
+    starts, ends, unit = _spans(result.parts)
     gains = result.gains
     figure = Figure(figsize=(9, 4.8), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    weights = np.array([clip.weight for clip in result.clips])
-    top.hlines(
-        scores,
-        starts,
-        ends,
-        colors=[to_rgba(INK, 0.25 + 0.75 * share) for share in weights / weights.max()],
-        linewidth=5,
-    )
+    if result.explained:
+        _running_sum(top, result, starts, ends)
+    else:
+        _clip_scores(top, result)
     top.axhline(result.score, color=GAIN, linewidth=1.6)
     top.set_title(f"score {result.score:.2f}", loc="right", fontsize=10, color=GAIN, weight="bold")
-    low, high = min(scores.min(), result.score), max(scores.max(), result.score)
-    margin = 0.15 * (high - low) or 1.0
-    top.set_ylim(low - margin, high + margin)
-    top.set_ylabel(
-        "clip score" if result.score_name == "score" else f"clip score ({result.score_name})"
-    )
-    top.set_title(
-        f"{shown(Path(result.video).name)}: darker clips weigh more", loc="left", fontsize=10
-    )
-    colours = [GAIN if gain >= 0 else LOSS for gain in gains]
+    colours = [
+        to_rgba(GAIN if gain >= 0 else LOSS, 0.35 if part.sure is False else 1.0)
+        for gain, part in zip(gains, result.parts, strict=True)
+    ]
     bottom.bar(
         starts,
         gains,
@@ -64,6 +56,9 @@ def routine_figure(result: Result) -> Figure:
         edgecolor="white",
         linewidth=0.4,
     )
+    if result.parts[0].low is not None:
+        lows, highs = (np.array([getattr(p, end) for p in result.parts]) for end in ("low", "high"))
+        bottom.vlines((starts + ends) / 2, lows, highs, color=INK, linewidth=0.5, alpha=0.5)
     bottom.axhline(0, color=INK, linewidth=0.8)
     bottom.set_ylabel("points won (blue)\nand lost (orange)")
     bottom.set_xlabel(unit)
@@ -72,9 +67,45 @@ def routine_figure(result: Result) -> Figure:
         bottom.xaxis.set_major_formatter(lambda second, _: clock(second, tenths=tenths))
     for axes in (top, bottom):
         axes.grid(axis="y", color=GRID, linewidth=0.6)
-        _bare(axes)
+        bare(axes)
     bottom.set_xlim(starts[0], ends[-1])
     return figure
+
+
+def _running_sum(axes: Axes, result: Result, starts: np.ndarray, ends: np.ndarray) -> None:
+    """From the average routine's score to this one's."""
+    sums = result.explained.baseline + np.concatenate([[0.0], np.cumsum(result.gains)])
+    axes.plot(np.append(starts, ends[-1]), sums, color=INK, linewidth=1.8)
+    axes.axhline(sums[0], color=INK, linewidth=0.8, linestyle=":")
+    axes.set_ylabel("so far" if result.score_name == "score" else f"{result.score_name} so far")
+    axes.set_title(
+        f"{shown(Path(result.video).name)}: from the average routine ({sums[0]:.2f}) to its score; "
+        "pale: within noise",
+        loc="left",
+        fontsize=10,
+    )
+
+
+def _clip_scores(axes: Axes, result: Result) -> None:
+    starts, ends, _ = _spans(result.clips)
+    scores = np.array([clip.score for clip in result.clips])
+    weights = np.array([clip.weight for clip in result.clips])
+    axes.hlines(
+        scores,
+        starts,
+        ends,
+        colors=[to_rgba(INK, 0.25 + 0.75 * share) for share in weights / weights.max()],
+        linewidth=5,
+    )
+    low, high = min(scores.min(), result.score), max(scores.max(), result.score)
+    margin = 0.15 * (high - low) or 1.0
+    axes.set_ylim(low - margin, high + margin)
+    axes.set_ylabel(
+        "clip score" if result.score_name == "score" else f"clip score ({result.score_name})"
+    )
+    axes.set_title(
+        f"{shown(Path(result.video).name)}: darker clips weigh more", loc="left", fontsize=10
+    )
 
 
 def agreement_figure(
@@ -106,7 +137,7 @@ def agreement_figure(
         axes.legend(handles=handles, title="held out", loc="best", **LEGEND)
     axes.set(xlim=span, ylim=span, xlabel="true score", ylabel="predicted score")
     axes.set_title(title, loc="left", fontsize=10)
-    _bare(axes)
+    bare(axes)
     return figure
 
 
@@ -151,10 +182,10 @@ def _curves(axes: Axes, histories: Sequence[Sequence[Mapping[str, float]]], name
     axes.set_xlim(1, len(epochs))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color=GRID, linewidth=0.6)
-    _bare(axes)
+    bare(axes)
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
 
@@ -172,10 +203,11 @@ def to_svg(figure: Figure) -> str:
     return svg[svg.index("<svg") :]
 
 
-def _spans(result: Result) -> tuple[np.ndarray, np.ndarray, str]:
+def _spans(
+    clips: Sequence[ClipAssessment | Contribution],
+) -> tuple[np.ndarray, np.ndarray, str]:
     """Start and end of each clip in seconds, or clip numbers where there are no times. A lost clip
     leaves its place empty."""
-    clips = result.clips
     if clips[0].start_s is None:
         numbers = np.arange(len(clips), dtype=float)
         return numbers, numbers + 1, "clip"

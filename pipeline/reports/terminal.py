@@ -46,18 +46,34 @@ def show_result(result: Result, console: Console) -> None:
     )
     for remark in result.remarks:
         console.note(f"  {remark}")
-    if not result.clips[0].aligned:
+    if result.explained:
+        show_start(result, console)
+    elif not result.clips[0].aligned:
         console.note(
             "  this model weighs queries, not clips: it cannot say where points were won or lost"
         )
         return
     rows = [
-        (kind, row.when, row.score, row.weight, row.gain)
+        (kind, row.when, row.part, row.points, row.range, row.sure, row.against)
         for kind, best in (("won", True), ("lost", False))
         for row in moments(result, best=best)
     ]
     if not console.quiet:
-        console.table("points won and lost", ["", "when", "clip score", "weight", "points"], rows)
+        headings = ["", "when", "part", "points", "90 %", "", "of the training routines"]
+        console.table("points won and lost", headings, rows)
+
+
+def show_start(result: Result, console: Console) -> None:
+    """Where the sum of the points begins, and what each part of the routine adds."""
+    explained = result.explained
+    mean = explained.baseline_above_mean
+    against = ""
+    if mean is not None:
+        side = "above" if mean > 0 else "below"
+        against = f" ({abs(mean):.2f} {side} the mean training score)"
+    console.note(f"  from {explained.baseline:.2f}, the average routine's score{against}:")
+    parts = ", ".join(f"{phase.name} {phase.points:+.2f}" for phase in explained.phases)
+    console.note(f"  {parts}")
 
 
 def print_models(as_json: bool, console: Console) -> None:

@@ -3,13 +3,14 @@
 import lazy_loader
 
 from pipeline.scoring.features import FEATURE_SUFFIX, Part
-from pipeline.scoring.result import Result, moment, moments
+from pipeline.scoring.result import ClipAssessment, Contribution, Result, moment, moments
 
 # They need torch.
 __getattr__, _, _heavy = lazy_loader.attach(
     __name__,
     submod_attrs={
         "agreement": ["Agreement", "ENSEMBLE", "evaluate_checkpoints", "find_examples"],
+        "faithfulness": ["Truth", "measure_faithfulness"],
         "pick": ["pick_checkpoint"],
         "scorer": ["Extraction", "Scorer", "score_all"],
     },
@@ -18,12 +19,16 @@ __all__ = [
     "ENSEMBLE",
     "FEATURE_SUFFIX",
     "Agreement",
+    "ClipAssessment",
+    "Contribution",
     "Extraction",
     "Part",
     "Result",
     "Scorer",
+    "Truth",
     "evaluate_checkpoints",
     "find_examples",
+    "measure_faithfulness",
     "moment",
     "moments",
     "pick_checkpoint",

@@ -135,9 +135,7 @@ def evaluate_checkpoints(paths: Sequence[Path], labelled: Labelled, console: Con
     the score that the labels are of."""
     models = []
     for path in paths:
-        model = load_checkpoint(path)
-        check_origin(model.info, labelled.origin, "features to evaluate on")
-        models.append(_on_score(model, path, labelled, console))
+        models.append(on_labels(load_checkpoint(path), path, labelled, console))
     names = {(model.info.score_name, model.channels) for model in models}
     if len(names) > 1:
         kinds = " and ".join(f"{score} from {width} channels" for score, width in sorted(names))
@@ -150,10 +148,12 @@ def evaluate_checkpoints(paths: Sequence[Path], labelled: Labelled, console: Con
     return Agreement(labelled.name, models[0].info.score_name, ensemble, members)
 
 
-def _on_score(
+def on_labels(
     model: ScoringModel, path: Path, labelled: Labelled, console: Console
 ) -> ScoringModel:
-    """The model as it gives the score that the labels are of; UsageError if it never learned it."""
+    """The model as it gives the score that the labels are of; UsageError if it never learned it,
+    AqaError if it knows other features."""
+    check_origin(model.info, labelled.origin, "features to evaluate on")
     wanted, given = labelled.score, model.info.score_name
     if wanted in (None, given):
         return model

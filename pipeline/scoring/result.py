@@ -34,6 +34,48 @@ class ClipAssessment:
 
 
 @dataclass(frozen=True)
+class Contribution:
+    """What one clip adds to the score against the average routine, in points.
+
+    ``low`` to ``high`` holds what another model of the kind would say, nine times of ten; ``sure``
+    where that leaves out 0. None where the checkpoint cannot say.
+    """
+
+    start_s: float | None
+    end_s: float | None
+    points: float
+    low: float | None = None
+    high: float | None = None
+    sure: bool | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The points of all clips whose middle lies in one of the equal parts of a routine."""
+
+    name: str
+    start_s: float | None
+    end_s: float | None
+    points: float
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A score from where it starts: ``contributions``, one per clip of the video, add up to it from
+    ``baseline``, the score of the average routine.
+
+    baseline_above_mean  by how much that is above the mean of the training scores.
+    percentiles          of each clip's points among the training routines' there, 0 to 100.
+    """
+
+    baseline: float
+    contributions: tuple[Contribution, ...]
+    phases: tuple[Phase, ...]
+    baseline_above_mean: float | None = None
+    percentiles: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Result:
     """One scored routine; :meth:`to_dict` is the JSON that other tools read."""
 
@@ -49,6 +91,7 @@ class Result:
     origin_assumed: bool = False  # nothing says where the features come from
     left_out: str = ""  # which clips the model did not look at
     footage: tuple[str, ...] = ()  # what is to be said of the video that was read
+    explained: Explained | None = None  # None: the checkpoint knows no average routine
 
     @property
     def remarks(self) -> list[str]:
@@ -70,12 +113,30 @@ class Result:
         remarks += self.doubts
         if self.interval is None:
             remarks.append("No interval: the checkpoint carries no calibration.")
+        if self.explained is None:
+            remarks.append(
+                "No contributions: the checkpoint is of an earlier version and knows no average "
+                "routine."
+            )
+        elif self.explained.contributions[0].sure is None:
+            remarks.append("How sure each contribution is, the checkpoint does not say.")
         return remarks
 
     @property
+    def parts(self) -> tuple[Contribution, ...]:
+        """What each clip contributes; of a checkpoint that cannot say, what it adds to or takes
+        from the routine's own average."""
+        if self.explained is not None:
+            return self.explained.contributions
+        return tuple(
+            Contribution(clip.start_s, clip.end_s, clip.weight * (clip.score - self.score))
+            for clip in self.clips
+        )
+
+    @property
     def gains(self) -> np.ndarray:
-        """Points that each clip adds to or takes from the routine's own average; they sum to 0."""
-        return np.array([clip.weight * (clip.score - self.score) for clip in self.clips])
+        """The points of ``parts``."""
+        return np.array([part.points for part in self.parts])
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -85,6 +146,12 @@ class Result:
             "interval": list(self.interval) if self.interval else None,
             "remarks": self.remarks,
             "clips": [vars(clip) for clip in self.clips],
+            "baseline": self.explained.baseline if self.explained else None,
+            "baseline_above_mean": self.explained.baseline_above_mean if self.explained else None,
+            "contributions": [vars(c) for c in self.explained.contributions]
+            if self.explained
+            else [],
+            "phases": [vars(phase) for phase in self.explained.phases] if self.explained else [],
             "checkpoint": self.checkpoint,
             "features": self.features.to_dict() if self.features else None,
         }
@@ -95,26 +162,38 @@ class Moment:
     """One clip in words, for a table."""
 
     when: str
-    score: str
-    weight: str
-    gain: str
+    part: str  # of the routine
+    points: str
+    range: str  # what another model of the kind would say, nine times of ten
+    sure: str
+    against: str  # the training routines at that point
+
+
+QUARTERS = ("first quarter", "second quarter", "third quarter", "last quarter")
 
 
 def moment(result: Result, index: int) -> Moment:
-    clip = result.clips[index]
+    part, count = result.parts[index], len(result.parts)
+    held = part.low is not None
+    explained = result.explained
+    percentile = explained.percentiles[index] if explained and explained.percentiles else None
     return Moment(
-        when=when(clip.start_s, clip.end_s, index),
-        score=f"{clip.score:.2f}",
-        weight=f"{100 * clip.weight:.1f} %",
-        gain=f"{result.gains[index]:+.3f}",
+        when=when(part.start_s, part.end_s, index),
+        part=QUARTERS[index * len(QUARTERS) // count],
+        points=f"{part.points:+.3f}",
+        range=f"{part.low:+.2f} to {part.high:+.2f}" if held else "",
+        sure={None: "", True: "sure", False: "within noise"}[part.sure],
+        against="" if percentile is None else f"above {percentile:.0f} %",
     )
 
 
 def moments(result: Result, *, best: bool, count: int = MOMENTS) -> list[Moment]:
-    """The clips that won (or lost) most against the routine's own average, strongest first."""
+    """The clips that won (or lost) most, strongest first; none that is within noise."""
     gains = result.gains
-    order = np.argsort(-gains if best else gains, kind="stable")[:count]
-    return [moment(result, i) for i in order if (gains[i] > 0) == best and gains[i] != 0]
+    order = np.argsort(-gains if best else gains, kind="stable")
+    named = [i for i in order if (gains[i] > 0) == best and gains[i] != 0]
+    named = [i for i in named if result.parts[i].sure is not False]
+    return [moment(result, i) for i in named[:count]]
 
 
 def when(start_s: float | None, end_s: float | None, index: int) -> str:

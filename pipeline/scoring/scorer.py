@@ -20,6 +20,7 @@ from aqa.models import ScoringModel, one_thread
 from extractors.errors import ExtractorError
 from pipeline.errors import Failure, UsageError, one_line
 from pipeline.footage import Video, footage_remarks
+from pipeline.scoring.explaining import explain
 from pipeline.scoring.features import (
     FEATURE_SUFFIX,
     WHOLE_VIDEO,
@@ -96,10 +97,11 @@ class Scorer:
     def _assess(self, name: str, features: ClipFeatures) -> Result:
         info, clips = self.model.info, features.clips
         grid = Grid.of_record(features.record, len(clips), name)
-        assessment = self.model.assess(clips, grid)
+        assessment = self.model.assess(clips, grid, explain=True)
         whole = len(clips) if grid is None else grid.clips
         origin = features.origin or info.origin
         starts, ends = clip_times(len(clips), origin, features.record)
+        explained = explain(self.model, assessment, starts, ends, grid)
         seen = self.model.assessed(whole)
         if not assessment.aligned:
             if grid is not None:
@@ -124,6 +126,7 @@ class Scorer:
             origin_assumed=features.origin is None and info.origin is not None,
             left_out=left_out(seen, whole),
             footage=tuple(footage_remarks(features.record)),
+            explained=explained,
         )
 
 

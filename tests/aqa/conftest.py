@@ -23,14 +23,17 @@ def origin() -> FeatureOrigin:
 
 @pytest.fixture
 def small_config() -> Callable[..., ExperimentConfig]:
-    """``small_config(epochs=3)``: own data, a tiny model, the honest recipe."""
+    """``small_config(epochs=3)``: own data, a tiny model; the recipe honest, of the published
+    structure, unless another is asked for."""
 
     def make(recipe: str = "honest", model: dict | None = None, **training) -> ExperimentConfig:
-        sizes = {"members": 2, "hidden": 8, "weight_hidden": 4, "contexts": [3]}
         steps = {"epochs": 3, "batch_size": 8, "threads": 1}
+        sizes = {"kind": "published", "width": 16, "feedforward": 16, "head_widths": [16, 8]}
+        sizes |= {"heads": 2, "query_count": 6}
         if recipe == "paper":
-            sizes = {"width": 16, "feedforward": 16, "head_widths": [16, 8], "heads": 2}
-            sizes |= {"query_count": 6, "clip_count": 6}
+            sizes["clip_count"] = 6
+        elif recipe == "fit":
+            sizes, steps = {"waves": 64, "members": 3}, {"threads": 1}
         content = {
             "dataset": {"kind": "csv", "score_range": [0, 10]},
             "model": sizes | (model or {}),

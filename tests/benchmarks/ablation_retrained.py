@@ -21,13 +21,13 @@ import torch
 import torch.nn.functional as F
 from ablation import DEFAULT as WHOLE
 from ablation import SCORES, check_repeated, paired, parts_of, per_score, variants
+from aqa.models.clips.ensemble import ClipEnsemble
 from torch import Tensor
 
 from aqa import AqaError, load_checkpoint, load_config, load_dataset, read_features
 from aqa.experiments.runs import Run, plan, run
 from aqa.models.clips import model as clip_model
 from aqa.models.clips import projection
-from aqa.models.clips.ensemble import ClipEnsemble
 from aqa.models.clips.model import ClipModel
 from aqa.models.clips.projection import ClipProjection
 

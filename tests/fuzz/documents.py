@@ -38,12 +38,12 @@ def write_seeds(folder: Path) -> dict[str, bytes]:
     (folder / "list.csv").write_text("path,id,frame_rate\na.mp4,x,25\nb/c,y,29.97\n")
     (folder / "list.txt").write_text("# mine\na.mp4\ndeep/b.mov\n")
     (folder / "config.yaml").write_text(
-        yaml.safe_dump({"dataset": {"kind": "csv"}, "training": {"epochs": 3}})
+        yaml.safe_dump({"dataset": {"kind": "csv"}, "training": {"recipe": "honest", "epochs": 3}})
     )
     (folder / "aqa.yaml").write_text("data_root: /data\nworkers: 2\nraw:\n  rg: x\n")
     labels = {("game", 1): ["Free", 80.5, None, [1, 2]], ("game", 2): ["Free", 79.0, {}, []]}
     (folder / "anno_dict.pkl").write_bytes(pickle.dumps(labels))
-    model = build_model(ClipModelConfig(members=1, hidden=4), 8, ModelInfo(training_videos=3))
+    model = build_model(ClipModelConfig(members=1, waves=16), 8, ModelInfo(training_videos=3))
     save_checkpoint(model, folder / "model.pt")
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
-from quick import MINI, SPEC
+from quick import MINI, SMALL_MODEL, SPEC
 
 from aqa import load_config, load_dataset
 from aqa.experiments.runs import plan, run
@@ -39,7 +39,7 @@ def test_folds_are_trained_on_the_gpu(
     tmp_path: Path,
 ) -> None:
     features, labels = own_data
-    settings = ["training.epochs=3", "model.members=2", "model.hidden=8"]
+    settings = ["training.epochs=3", *SMALL_MODEL]
     done = cli(
         "train", "--labels", labels, "--features", features, "--folds", "2", "--device", "cuda",
         "--output", "out", *(part for each in settings for part in ("--set", each)),

@@ -45,7 +45,7 @@ def test_a_video_is_scored(cli: Cli, routine_video: Callable[..., Path], tmp_pat
         rows.append(f"{number},{10 + number}")
     (tmp_path / "scores.csv").write_text("\n".join(rows) + "\n")
     assert cli("extract", "--videos", "in", "--output", "feats", *MINI).exit_code == 0
-    settings = ("--set", "training.epochs=2", "--set", "model.members=2")
+    settings = ("--set", "model.members=2", "--set", "model.waves=64")
     trained = cli(
         "train", "--labels", "scores.csv", "--features", "feats", "--output", "m", *settings
     )

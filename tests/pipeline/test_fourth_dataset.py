@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
+from quick import SMALL_MODEL, set_options
 
 from aqa.data import DATASETS, DatasetKind, Label, Labels, RawLayout, Wanted, register
 from aqa.data.features import FeatureFolder
@@ -75,7 +76,7 @@ def test_every_command_works_on_it(registered: None, root: Path, cli: Cli) -> No
     assert FeatureFolder("features/diving").origin().protocol == "mini16x112"
 
     # Of the data root come labels; the features are those that were extracted last all the same.
-    small = ["--set", "training.epochs=2", "--set", "model.members=2"]
+    small = set_options("training.epochs=2", *SMALL_MODEL)
     trained = cli("train", "--data-root", root, *small)
     assert trained.exit_code == 0, trained.output
     assert "config: diving, for diving, extracted last" in trained.stdout

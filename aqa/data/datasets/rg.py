@@ -46,5 +46,4 @@ RG = DatasetKind(
         "model": {"query_count": 68, "clip_count": 68, "query_std": 2.0},
         "training": {"batch_size": 48},
     },
-    sizes={"training": {"view_clips": 37}},  # about 74 clips a video, of which a step sees half
 )

@@ -19,10 +19,10 @@ class ClipModelConfig(Section):
         (1, 2, 3, 4), description="clips between which motion is measured"
     )
     waves: Count = Field(
-        4096, description="random waves that stand for how alike two clips are; more are exacter"
+        8192, description="random waves that stand for how alike two clips are; more are exacter"
     )
     sharpness: Positive = Field(
-        1.5, description="how fast likeness falls: to exp(-sharpness) at the usual distance"
+        2.0, description="how fast likeness falls: to exp(-sharpness) at the usual distance"
     )
     phases: tuple[Count, ...] = Field(
         (3, 9), description="what a clip is worth changes over so many points of a routine"

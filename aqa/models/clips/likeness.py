@@ -2,18 +2,18 @@
 
 The likeness of two clips is exp(-sharpness x squared distance / usual squared distance). It stands
 here as a sum of products of random waves (Rahimi and Recht 2007, "Random features for large-scale
-kernel machines"), whose frequencies are orthogonal in blocks, which takes much of the chance out of
-them (Yu et al. 2016, "Orthogonal random features").
+kernel machines"). Their frequencies are orthogonal in blocks, each three rounds of random signs and
+a Hadamard matrix (Yu et al. 2016, "Orthogonal random features"), of which only the signs are kept.
 """
 
 from __future__ import annotations
 
-import math
-
 import torch
+from scipy.linalg import hadamard
 from torch import Tensor, nn
 
 _PAIRS = 20_000
+_ROUNDS = 3
 
 
 class Likeness(nn.Module):
@@ -21,22 +21,37 @@ class Likeness(nn.Module):
 
     def __init__(self, width: int, waves: int) -> None:
         super().__init__()
-        self.register_buffer("frequencies", torch.zeros(width, waves))
+        size = 1 << max(0, width - 1).bit_length()  # of a Hadamard matrix
+        self.register_buffer(
+            "signs", torch.ones(-(-waves // size), _ROUNDS, size, dtype=torch.int8)
+        )
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("frequencies", torch.zeros(width, waves), persistent=False)
+        self.register_load_state_dict_post_hook(lambda module, _: module._unfold())
 
     @torch.no_grad()
     def draw(self, clips: Tensor, sharpness: float) -> None:
-        """Frequencies from torch's generator; the usual distance is the median of pairs of the
-        training clips [n, d]."""
-        width, waves = self.frequencies.shape
+        """Signs from torch's generator; the usual distance is the median of pairs of the training
+        clips [n, d]."""
         one, other = torch.randint(len(clips), (2, _PAIRS)).to(clips.device)
         usual = float((clips[one] - clips[other]).square().sum(1).median())
+        self.signs.copy_(torch.randint(2, self.signs.shape) * 2 - 1)
+        self.scale.fill_((2 * sharpness / max(usual, 1e-12)) ** 0.5)
+        self._unfold()
+
+    @torch.no_grad()
+    def _unfold(self) -> None:
+        """``frequencies`` from signs and scale."""
+        width, waves = self.frequencies.shape
+        size = self.signs.shape[2]
+        matrix = torch.from_numpy(hadamard(size)).to(self.scale) / size**0.5
         blocks = []
-        for _ in range(math.ceil(waves / width)):
-            turned, _ = torch.linalg.qr(torch.randn(width, width, dtype=torch.float64))
-            lengths = torch.randn(width, width, dtype=torch.float64).norm(dim=0)
-            blocks.append(turned * lengths)
-        drawn = torch.cat(blocks, dim=1)[:, :waves] * (2 * sharpness / max(usual, 1e-12)) ** 0.5
-        self.frequencies.copy_(drawn)
+        for signs in self.signs.to(matrix):
+            block = torch.eye(size).to(matrix)
+            for flips in signs:
+                block = block * flips @ matrix
+            blocks.append(block[:width] * size**0.5)
+        self.frequencies.copy_(torch.cat(blocks, dim=1)[:, :waves] * self.scale)
 
     def forward(self, clips: Tensor) -> Tensor:
         angles = clips @ self.frequencies

@@ -1,8 +1,8 @@
 """The default model: every clip earns points, and the score is their sum.
 
 A clip's points are a smooth function of what it looks like, how it moves and where in the routine
-it is: a kernel ridge regression on whole videos whose kernel is the mean likeness of their clips, so
-that its solution is a sum over clips. Explanation and score are one thing. Several scores (the
+it is: a kernel ridge regression on whole videos whose kernel is the mean likeness of their clips,
+so that its solution is a sum over clips. Explanation and score are one thing. Several scores (the
 elements and the components of figure skating) are solved together.
 """
 
@@ -21,6 +21,9 @@ from aqa.models.base import LossWeights, ModelInfo, ModelOutput, ScoringModel
 from aqa.models.clips.config import ClipModelConfig
 from aqa.models.clips.likeness import Likeness, phase_hats
 from aqa.models.clips.projection import ClipProjection
+
+# Which solutions: that of all training videos; those without a share of them each.
+WHOLE, MEMBERS = slice(0, 1), slice(1, None)
 
 
 class ClipModel(ScoringModel):
@@ -64,7 +67,7 @@ class ClipModel(ScoringModel):
         weights, seen = torch.zeros_like(scores), []
         for row, (clips, count) in enumerate(zip(features, counts, strict=True)):
             seen.append(self.projection(clips[:count]))
-            scores[row, :count] = self._worths(seen[-1])[0]
+            scores[row, :count] = self._worths(seen[-1], WHOLE)[0]
             weights[row, :count] = 1 / count
         decoded = features.new_zeros((*scores.shape, self.projection.width), dtype=torch.float32)
         for row, part in enumerate(seen):
@@ -92,20 +95,22 @@ class ClipModel(ScoringModel):
     def _spread(self, clips: Tensor, usual: Tensor, grid: Grid | None) -> np.ndarray:
         low, high = self.info.score_range
         members = [
-            self._worths(self.projection(seen if grid is None else grid.filled(seen)))[1:]
+            self._worths(self.projection(seen if grid is None else grid.filled(seen)), MEMBERS)
             for seen in (clips.to(self.start.device), usual.to(self.start.device))
         ]
         points = (members[0] - members[1]) * (high - low)  # [members, T]
         points = points if grid is None else points[:, grid.positions]
         return (points / points.shape[1]).std(0, correction=0).double().cpu().numpy()
 
-    def _worths(self, inputs: Tensor) -> Tensor:
+    def _worths(self, inputs: Tensor, solutions: slice) -> Tensor:
         """[T, d] -> [K, T]: what a whole video of such clips, at such a place, would score."""
         waves = self.likeness(inputs)
-        worth = self.worth[..., self.selected]  # [K, P, 2W]
+        worth = self.worth[solutions, ..., self.selected]  # [K, P, 2W]
         by_phase = (waves @ worth.flatten(0, 1).T).unflatten(1, worth.shape[:2])  # [T, K, P]
         hats = phase_hats(len(inputs), self.config.phases).to(inputs.device)
-        return self.start[:, None, self.selected] + torch.einsum("tkp,tp->kt", by_phase, hats)
+        return self.start[solutions, None, self.selected] + torch.einsum(
+            "tkp,tp->kt", by_phase, hats
+        )
 
     @torch.no_grad()
     def prepare(self, videos: Videos) -> Videos:

@@ -1,12 +1,10 @@
 """What several models are made of."""
 
-from aqa.models.parts.dropout import Dropout
 from aqa.models.parts.losses import ScoreWeights, agreement_losses
 from aqa.models.parts.pooling import segment_means
 from aqa.models.parts.precision import check_precision, full_precision, products_in
 
 __all__ = [
-    "Dropout",
     "ScoreWeights",
     "agreement_losses",
     "check_precision",

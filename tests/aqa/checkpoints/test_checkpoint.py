@@ -15,7 +15,7 @@ from aqa.models.base import ModelInfo
 @pytest.fixture
 def model(origin):
     torch.manual_seed(0)
-    config = ClipModelConfig(members=2, hidden=8)
+    config = ClipModelConfig(members=2, waves=32)
     info = ModelInfo(
         score_name="pcs",
         all_scores=("tes", "pcs"),
@@ -106,7 +106,7 @@ def test_what_an_older_version_did_not_write_takes_its_default(tmp_path, model):
     content = torch.load(save_checkpoint(model, tmp_path / "a.pt"), weights_only=True)
     for entry in ("calibration", "extra", "version"):
         del content["info"][entry]
-    del content["model"]["clip_share"]
+    del content["model"]["sharpness"]
     torch.save(content, tmp_path / "b.pt")
     loaded = load_checkpoint(tmp_path / "b.pt")
     assert loaded.info.calibration is None and loaded.info.extra == {}

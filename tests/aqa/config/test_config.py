@@ -28,10 +28,12 @@ def test_every_shipped_config_loads():
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name not in ("demo", "own")])
-def test_every_published_experiment_trains_by_both_recipes(name):
-    honest, paper = load_config(name), load_config(name, ["training.recipe=paper"])
-    assert honest.training.recipe == "honest" and honest.model.kind == "clips"
-    assert honest.features.backbone == "swin3d_b"
+def test_every_published_experiment_trains_by_each_recipe(name):
+    usual, paper = load_config(name), load_config(name, ["training.recipe=paper"])
+    assert usual.training.recipe == "fit" and usual.model.kind == "clips"
+    assert usual.features.backbone == "swin3d_b"
+    honest = load_config(name, ["training.recipe=honest"])
+    assert honest.model.kind == "published" and honest.model.width is None
     assert paper.model.kind == "published" and paper.model.width is None
     assert paper.model.dropout == paper.model.attention_dropout == 0.7
 
@@ -50,9 +52,9 @@ def test_the_paper_recipe_is_the_published_one_of_each_data_set():
 
 
 def test_overrides_are_yaml_values():
-    overrides = ["training.epochs=7", "training.learning_rate=1e-3", "dataset.score=tes"]
+    overrides = ["model.members=7", "model.strength=1e-3", "dataset.score=tes"]
     config = load_config("fisv-pcs", overrides)
-    assert (config.training.epochs, config.training.learning_rate) == (7, 1e-3)
+    assert (config.model.members, config.model.strength) == (7, 1e-3)
     assert config.dataset.score_name == "tes"
 
 
@@ -64,25 +66,34 @@ def test_a_file_is_read_by_path(tmp_path):
 
 
 FISV = {"dataset": {"kind": "fisv"}}
+HONEST = {"recipe": "honest"}
 
 
 @pytest.mark.parametrize(
     "content, message",
     [
         (FISV | {"trainning": {}}, "trainning: unknown key, did you mean training"),
-        (FISV | {"training": {"epoch": 3}}, "training.epoch: unknown key, did you mean epochs"),
+        (
+            FISV | {"training": HONEST | {"epoch": 3}},
+            "training.epoch: unknown key, did you mean epochs",
+        ),
         (FISV | {"model": {"zoom": 3}}, "model.zoom: unknown key, known are appearance_channels"),
-        (FISV | {"training": {"epochs": "many"}}, "training.epochs: .*integer, got 'many'"),
-        (FISV | {"training": {"epochs": 2.5}}, "training.epochs: "),
-        (FISV | {"training": {"epochs": True}}, "training.epochs: "),
-        (FISV | {"training": {"epochs": 0}}, "training.epochs: .*greater than or equal to 1"),
+        (
+            FISV | {"training": HONEST | {"epochs": "many"}},
+            "training.epochs: .*integer, got 'many'",
+        ),
+        (FISV | {"training": HONEST | {"epochs": 2.5}}, "training.epochs: "),
+        (FISV | {"training": HONEST | {"epochs": True}}, "training.epochs: "),
+        (
+            FISV | {"training": HONEST | {"epochs": 0}},
+            "training.epochs: .*greater than or equal to 1",
+        ),
         (FISV | {"training": {"recipe": "best"}}, "training: .*'honest', 'paper'"),
-        (FISV | {"model": {"dropout": 1.0}}, "model.dropout: .*less than 1"),
+        (FISV | {"model": {"kind": "published", "dropout": 1.0}}, "model.dropout: .*less than 1"),
         (
             FISV | {"model": {"kind": "published", "width": 10}},
             "width 10 is no multiple of its 4 heads",
         ),
-        (FISV | {"model": {"contexts": [4]}}, "4 is even"),
         (FISV | {"dataset": {"kind": "fisv", "all_scores": ["tes"]}}, "lacks the score pcs"),
         (
             FISV | {"model": {"kind": "ridge"}, "training": {"recipe": "honest"}},
@@ -109,7 +120,7 @@ def test_what_is_wrong_is_named_with_its_file_in_one_line(tmp_path, content, mes
 
 
 def test_all_problems_are_named_at_once():
-    content = FISV | {"training": {"epoch": 1, "batch_size": "x"}, "modl": {}}
+    content = FISV | {"training": HONEST | {"epoch": 1, "batch_size": "x"}, "modl": {}}
     with pytest.raises(AqaError) as caught:
         parse_config(content)
     for key in ("training.epoch", "training.batch_size", "modl"):
@@ -144,7 +155,6 @@ def test_the_name_that_scores_learned_together_had_is_still_read() -> None:
 
 
 def test_sizes_fit_the_data_set_unless_given() -> None:
-    assert load_config("logo").model.contexts == (3, 7)
-    assert load_config("logo", ["model.contexts=[5]"]).model.contexts == (5,)
-    assert load_config("rg-hoop").training.view_clips == 37
-    assert load_config("fisv-tes").training.view_clips == 34
+    assert load_config("logo").model.motion_lags == (1, 2)
+    assert load_config("logo", ["model.motion_lags=[5]"]).model.motion_lags == (5,)
+    assert load_config("fisv-tes").model.motion_lags == (1, 2, 3, 4)

@@ -3,7 +3,7 @@ import torch
 
 from aqa.data.videos import Videos
 from aqa.models import ClipModelConfig
-from aqa.models.clips.kernel import VideoKernel
+from aqa.models.clips.likeness import Likeness, phase_hats
 from aqa.models.clips.projection import ClipProjection, motion
 
 CPU = torch.device("cpu")
@@ -21,26 +21,34 @@ def test_motion_by_hand():
     assert motion(clips[:1], (1, 2)).tolist() == [[0.0]]
 
 
-def test_a_still_video_does_not_move_and_its_descriptors_are_finite():
+def test_a_still_video_is_seen_without_motion_and_finite():
     rng = np.random.default_rng(0)
     videos = [rng.normal(size=(clips, 6)).astype(np.float32) for clips in (3, 9, 12)]
     projection = ClipProjection(ClipModelConfig(), 6)
     projection.fit(Videos(videos, [0.1, 0.2, 0.3], CPU))
     for clips in (1, 5):
-        inputs, descriptors = projection(torch.ones(clips, 6))
-        assert inputs.shape == (clips, projection.width)
-        assert float(descriptors["motion"].abs().sum()) == 0
-        for name, width in projection.descriptor_widths.items():
-            assert descriptors[name].shape == (width,)
-            assert bool(torch.isfinite(descriptors[name]).all())
+        inputs = projection(torch.ones(clips, 6))
+        assert inputs.shape == (clips, projection.width) == (clips, 12)
+        assert bool(torch.isfinite(inputs).all())
+        assert torch.equal(inputs, inputs[:1].expand(clips, -1))
 
 
-def test_a_kernel_that_is_hardly_held_back_repeats_what_it_was_taught():
+def test_waves_stand_for_the_likeness_of_clips():
     torch.manual_seed(0)
-    descriptors, targets = torch.randn(12, 5), torch.randn(12, 2)
-    for one_scale in (True, False):
-        kernel = VideoKernel(5, 12, 2, 1e-6, one_scale)
-        kernel.fit(descriptors, targets)
-        torch.testing.assert_close(kernel(descriptors), targets, rtol=0, atol=1e-2)
-        far = kernel(descriptors + 1000)
-        torch.testing.assert_close(far, torch.zeros(12, 2), rtol=0, atol=1e-3)
+    clips = torch.randn(200, 8)
+    likeness = Likeness(8, 4096)
+    likeness.draw(clips, 1.5)
+    waves = likeness(clips)
+    distances = torch.cdist(clips, clips).square()
+    usual = distances[~torch.eye(200, dtype=torch.bool)].median()
+    assert waves.shape == (200, 8192)
+    exact = torch.exp(-1.5 * distances / usual)
+    torch.testing.assert_close(waves @ waves.T, exact, atol=0.05, rtol=0)
+
+
+def test_phase_hats_by_hand():
+    hats = phase_hats(5, (1, 3))  # middles of the clips: 0.1, 0.3, 0.5, 0.7, 0.9
+    assert hats.shape == (5, 4)
+    assert hats[:, 0].tolist() == [1.0] * 5
+    torch.testing.assert_close(hats[:, 1], torch.tensor([0.8, 0.4, 0.0, 0.0, 0.0]))
+    torch.testing.assert_close(hats[:, 1:].sum(1), torch.ones(5))

@@ -21,7 +21,7 @@ backbone:
    window_size: [8, 7, 7]}
 """
 RG_HEADER = "Video_Name\tDifficulty_Score    Execution_Score Total_Score\tPenalty\tVideo_length\n"
-FEWEST_STEPS = ("--set", "training.epochs=1", "--calibration-folds", "0")
+FEWEST_STEPS = ("--set", "model.waves=64", "--calibration-folds", "0")
 Cli = Callable[..., CliResult]
 pytestmark = pytest.mark.usefixtures("no_ray")
 

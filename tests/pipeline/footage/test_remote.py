@@ -28,7 +28,7 @@ from pipeline.footage.videos import Video
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 SMALL = (
-    "--set", "training.epochs=2", "--set", "training.threads=1", "--calibration-folds", "0",
+    "--set", "model.waves=64", "--set", "training.threads=1", "--calibration-folds", "0",
 )  # fmt: skip
 COPY_AND_WAIT = """
 import sys

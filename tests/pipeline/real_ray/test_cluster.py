@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from quick import COMMAND, MINI
+from quick import COMMAND, MINI, SMALL_MODEL
 
 from aqa import load_config, load_dataset
 from aqa.data.features import FeatureFolder
@@ -65,7 +65,7 @@ def test_decoding_and_backbone_on_different_nodes_give_the_bits_of_one_process(
         assert stored.tobytes() == alone(tmp_path / f"in/{number}.mp4").features.tobytes()
 
 
-SETTINGS = ["training.epochs=2", "model.members=2", "model.hidden=8"]
+SETTINGS = ["training.epochs=2", *SMALL_MODEL]
 
 
 def train(cluster: Any, own_data: tuple[Path, Path]) -> subprocess.CompletedProcess[str]:

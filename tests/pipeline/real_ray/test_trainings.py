@@ -16,7 +16,7 @@ from typing import TypeVar
 import psutil
 import pytest
 from click.testing import Result as CliResult
-from quick import COMMAND
+from quick import COMMAND, SMALL_MODEL
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
     ScalarEvent,
@@ -31,8 +31,7 @@ from pipeline.workspace.run_folder import RunFolder
 
 T = TypeVar("T")
 SameWeights = Callable[[Path, Path], int]
-SMALL = ("model.members=2", "model.hidden=8", "model.weight_hidden=4", "model.contexts=[3]")
-SETTINGS = ("training.epochs=80", *SMALL)
+SETTINGS = ("training.epochs=80", *SMALL_MODEL)
 # Python runs it as it starts: Ray's workers then write a snapshot at the end of every epoch.
 SNAPSHOTS_ALWAYS = """
 import sys
@@ -185,7 +184,7 @@ def test_folds_and_seeds_make_a_table_and_no_scorer(
     tmp_path: Path,
 ) -> None:
     features, labels = own_data
-    settings = ("training.epochs=3", *SMALL)
+    settings = ("training.epochs=3", *SMALL_MODEL)
     asked = (
         "train", "--labels", labels, "--features", features, *options(settings),
         "--folds", "2", "--seeds", "0,1", "--output", tmp_path / "run",

@@ -15,10 +15,7 @@ from aqa import load_config, load_dataset, save_checkpoint, train
 from pipeline.reports.agreement import short_names
 
 Cli = Callable[..., CliResult]
-SMALL = [
-    "training.epochs=2", "model.members=2", "model.hidden=8", "model.weight_hidden=4",
-    "model.contexts=[3]",
-]  # fmt: skip
+SMALL = ["model.members=2", "model.waves=64"]
 SMALL_PAPER = [
     "training.recipe=paper", "training.epochs=2", "training.threads=1", "model.width=16",
     "model.feedforward=16", "model.head_widths=[16, 8]", "model.query_count=6",
@@ -71,7 +68,7 @@ def test_several_checkpoints_have_their_own_figures_beside_the_ensemble_s(
     both = (*of, "--checkpoint", checkpoints[0], "--checkpoint", checkpoints[1])
     done = cli(*both, "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    for words in ("ensemble", "mean", "std", "last epoch", "95 % bootstrap over videos"):
+    for words in ("ensemble", "mean", "std", "closed form", "95 % bootstrap over videos"):
         assert words in done.stdout
 
     content = json.loads((tmp_path / "out/results.json").read_text())

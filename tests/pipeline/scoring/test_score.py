@@ -33,9 +33,9 @@ def mini_origin() -> FeatureOrigin:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """A model of the demo's kind whose networks are untrained; scores from 0 to 50."""
+    """A model of the default kind on random features; scores from 0 to 50."""
     torch.manual_seed(0)
-    config = ClipModelConfig(members=2, hidden=16)
+    config = ClipModelConfig(members=2, waves=64)
     info = ModelInfo(
         score_name="total",
         score_range=(0.0, 50.0),

@@ -45,7 +45,9 @@ def test_it_loads_to_the_same_config(name: str, tmp_path: Path) -> None:
 
 
 def test_a_line_says_what_is_allowed_and_what_the_default_is() -> None:
-    lines = template(load_config("rg-ball", ["training.epochs=7"])).splitlines()
+    lines = template(
+        load_config("rg-ball", ["training.recipe=honest", "training.epochs=7"])
+    ).splitlines()
     (kind,) = (line for line in lines if line.startswith("  kind: rg"))
     assert kind.endswith("; one of logo, fisv, rg, csv")
     (epochs,) = (line for line in lines if line.startswith("  epochs: 7"))
@@ -66,10 +68,10 @@ def test_an_undeclared_origin_shows_how_to_declare_it(tmp_path: Path) -> None:
 def test_init_config_writes_once_and_is_a_config(
     cli: Callable[..., CliResult], tmp_path: Path
 ) -> None:
-    done = cli("train", "--init-config", "mine.yaml", "--set", "training.epochs=7")
+    done = cli("train", "--init-config", "mine.yaml", "--set", "model.members=7")
     assert done.exit_code == 0 and "train with --config mine.yaml" in done.stdout
     written = load_config(tmp_path / "mine.yaml")
-    assert written == load_config("own", ["training.epochs=7", "name=mine"])
+    assert written == load_config("own", ["model.members=7", "name=mine"])
     again = cli("train", "--init-config", "mine.yaml", "--config", "logo")
     assert again.exit_code == 2 and load_config(tmp_path / "mine.yaml") == written
     (line,) = again.stderr.strip().splitlines()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import Result as CliResult
+from quick import SMALL_MODEL, set_options
 
 from aqa import load_checkpoint, load_config, load_dataset
 from aqa.data.features import FeatureOrigin
@@ -23,10 +24,7 @@ from pipeline.workspace.console import Console
 from pipeline.workspace.run_folder import LastExtraction, RunFolder
 
 Cli = Callable[..., CliResult]
-SMALL = (
-    "--set", "training.epochs=3", "--set", "model.members=2", "--set", "model.hidden=8",
-    "--set", "model.weight_hidden=4", "--set", "model.contexts=[3]",
-)  # fmt: skip
+SMALL = set_options("training.epochs=3", *SMALL_MODEL)
 
 
 def test_own_scores(cli: Cli, own_data: tuple[Path, Path], origin: FeatureOrigin) -> None:

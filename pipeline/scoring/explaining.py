@@ -1,0 +1,61 @@
+"""What a model says of each clip, with times, and as sure as its checkpoint knows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aqa.data import Grid
+from aqa.models import Assessment, Certainty, ScoringModel
+from pipeline.scoring.result import QUARTERS, Contribution, Explained, Phase, Times
+
+
+def explain(
+    model: ScoringModel, assessment: Assessment, starts: Times, ends: Times, grid: Grid | None
+) -> Explained | None:
+    """``starts`` and ``ends`` of the clips that there are, seconds or None."""
+    explanation = assessment.explanation
+    if explanation is None:
+        return None
+    points, count = explanation.points, len(explanation.points)
+    places = (np.arange(count) if grid is None else grid.positions) + 0.5
+    phases = places / (count if grid is None else grid.clips)
+    certainty = Certainty.of(model.info)
+    widths = certainty and certainty.widths(explanation)
+    mean = certainty and certainty.mean_score
+    return Explained(
+        baseline=explanation.baseline,
+        contributions=tuple(
+            Contribution(start, end, float(value), *_sure(float(value), width))
+            for start, end, value, width in zip(
+                starts, ends, points, [None] * count if widths is None else widths, strict=True
+            )
+        ),
+        phases=_phases(points, phases, starts, ends),
+        baseline_above_mean=None if mean is None else explanation.baseline - mean,
+        percentiles=None if certainty is None else tuple(certainty.percentiles(points, phases)),
+    )
+
+
+def _sure(points: float, width: float | None) -> tuple[float | None, float | None, bool | None]:
+    if width is None:
+        return None, None, None
+    return points - float(width), points + float(width), abs(points) > width
+
+
+def _phases(
+    points: np.ndarray, phases: np.ndarray, starts: Times, ends: Times
+) -> tuple[Phase, ...]:
+    number = (phases * len(QUARTERS)).astype(int)
+    found = []
+    for index, name in enumerate(QUARTERS):
+        (inside,) = np.nonzero(number == index)
+        known = len(inside) > 0 and starts[0] is not None
+        found.append(
+            Phase(
+                name,
+                starts[inside[0]] if known else None,
+                ends[inside[-1]] if known else None,
+                float(points[inside].sum()),
+            )
+        )
+    return tuple(found)
