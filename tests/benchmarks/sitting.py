@@ -282,6 +282,7 @@ def main() -> int:
     steps = quick() if options.quick else full(data)
     steps = [step for step in steps if not options.only or step.script in options.only]
     began, figures, rows, failed = time.monotonic(), [], {}, []
+    options.output.mkdir(parents=True, exist_ok=True)
     for step in steps:
         print(f"{(time.monotonic() - began) / 60:5.1f} min  {step.command}", flush=True)
         try:
@@ -289,18 +290,17 @@ def main() -> int:
             figures += step.figures(found)
         except (subprocess.CalledProcessError, ValueError, LookupError) as error:
             failed.append(f"{step.command}: {type(error).__name__}: {error}")
-    figures += video_hours(rows)
-    report = {
-        "date": time.strftime("%Y-%m-%d"),
-        "minutes": round((time.monotonic() - began) / 60),
-        "machine": machine(),
-        "commands": [(step.script, step.command) for step in steps],
-        "figures": [asdict(figure) for figure in figures],
-        "failed": failed,
-    }
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "benchmarks.json").write_text(json.dumps(report, indent=1) + "\n")
-    (options.output / "benchmarks.md").write_text(page(report))
+        report = {
+            "date": time.strftime("%Y-%m-%d"),
+            "minutes": round((time.monotonic() - began) / 60),
+            "machine": machine(),
+            "commands": [(each.script, each.command) for each in steps],
+            "figures": [asdict(figure) for figure in [*figures, *video_hours(rows)]],
+            "failed": failed,
+        }
+        # After each step: what was measured is kept if the sitting is cut off.
+        (options.output / "benchmarks.json").write_text(json.dumps(report, indent=1) + "\n")
+        (options.output / "benchmarks.md").write_text(page(report))
     print("\n".join(failed) or f"{options.output / 'benchmarks.md'}", flush=True)
     return 1 if failed else 0
 
