@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class ModelInfo:
     epochs: int | None = None  # epochs that these weights have seen
     chosen_on: str | None = None  # how that number of epochs was chosen
     training_videos: int | None = None
+    training_marks: dict[str, str] = field(default_factory=dict)  # by mark of its features: its id
     clip_counts: tuple[int, int] | None = None  # shortest and longest training video
     history: tuple[dict[str, float], ...] = ()  # one entry an epoch
     calibration: dict[str, Any] | None = None  # by score: aqa.models.calibration.Calibration
@@ -68,6 +70,12 @@ class ModelInfo:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "all_scores", self.all_scores or (self.score_name,))
+
+
+def mark(features: np.ndarray | Tensor) -> str:
+    """What tells the features [T, C] of one video from those of all others, in float16 too."""
+    rounded = np.ascontiguousarray(np.asarray(features), np.float16)
+    return hashlib.sha256(rounded.tobytes()).hexdigest()[:12]
 
 
 class LossWeights(ScoreWeights, Protocol):
@@ -118,6 +126,10 @@ class ScoringModel(nn.Module, ABC):
         deviation = means.std(0, correction=0)
         self.familiar_std.copy_(deviation.clamp_min(1e-3 * deviation.mean().clamp_min(1e-6)))
         self.familiar_distance.copy_(torch.stack([self._distance(clips) for clips in videos]).max())
+
+    def trained_on(self, features: np.ndarray | Tensor) -> str | None:
+        """The id of the training video that has these features [T, C], if one has."""
+        return self.info.training_marks.get(mark(features))
 
     def strangeness(self, features: np.ndarray | Tensor) -> float:
         """How far features [T, C] are from the training videos', as a multiple of the furthest of

@@ -13,7 +13,7 @@ from torch import Tensor
 from aqa.config import ExperimentConfig
 from aqa.data import AqaDataset, Videos
 from aqa.errors import AqaError
-from aqa.models import MODELS, ModelInfo, ScoringModel, build_model
+from aqa.models import MODELS, ModelInfo, ScoringModel, build_model, mark
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,10 @@ def start(
         origin=dataset.origin,
         config=config.model_dump(mode="json"),
         training_videos=len(videos),
+        training_marks={
+            mark(clips.cpu()): example.id
+            for clips, example in zip(videos.per_video(), dataset.train, strict=True)
+        },
         clip_counts=videos.clip_counts,
         version=_version(),
     )

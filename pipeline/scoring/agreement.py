@@ -136,6 +136,13 @@ def evaluate_checkpoints(paths: Sequence[Path], labelled: Labelled, console: Con
     models = []
     for path in paths:
         models.append(on_labels(load_checkpoint(path), path, labelled, console))
+    for path, model in zip(paths, models, strict=True):
+        known = sum(bool(model.trained_on(e.read(model.channels)[0])) for e in labelled.examples)
+        if known:
+            console.warn(
+                f"{path} was trained on {known} of these {len(labelled.examples)} videos: it does "
+                "better on them"
+            )
     names = {(model.info.score_name, model.channels) for model in models}
     if len(names) > 1:
         kinds = " and ".join(f"{score} from {width} channels" for score, width in sorted(names))

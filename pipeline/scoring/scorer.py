@@ -152,6 +152,10 @@ def doubts(model: ScoringModel, clips: np.ndarray, whole: int) -> list[str]:
             f"The video has {counted(whole, 'clip')}, the training videos had "
             f"{known[0]} to {known[1]}: the score is a guess."
         )
+    if known := model.trained_on(clips):
+        found.append(
+            f"The model was trained on this video ({known}): it does better on it than on others."
+        )
     times = model.strangeness(clips)
     if times > STRANGE:
         found.append(

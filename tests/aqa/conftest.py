@@ -33,7 +33,7 @@ def small_config() -> Callable[..., ExperimentConfig]:
         if recipe == "paper":
             sizes["clip_count"] = 6
         elif recipe == "fit":
-            sizes, steps = {"waves": 64, "members": 3}, {"threads": 1}
+            sizes, steps = {"waves": 256, "members": 3, "sharpness": 0.3}, {"threads": 1}
         content = {
             "dataset": {"kind": "csv", "score_range": [0, 10]},
             "model": sizes | (model or {}),

@@ -16,7 +16,7 @@ class ClipModelConfig(Section):
     appearance_channels: Count = Field(256, description="principal directions of the clips")
     motion_channels: Count = Field(192, description="principal directions of their motion")
     motion_lags: tuple[Count, ...] = Field(
-        (1, 2, 3, 4), description="clips between which motion is measured"
+        (1, 2, 3), description="clips between which motion is measured"
     )
     waves: Count = Field(
         8192, description="random waves that stand for how alike two clips are; more are exacter"
