@@ -8,22 +8,23 @@ from collections.abc import Callable
 import numpy as np
 
 from aqa.errors import AqaError
-from aqa.models import ScoringModel
+from aqa.models import Explanation, ScoringModel
 
 # Features [T, C] -> points [T] in score units.
 Explainer = Callable[[np.ndarray], np.ndarray]
 
 
+def explained(model: ScoringModel, features: np.ndarray) -> Explanation:
+    """AqaError where the model cannot explain."""
+    explanation = model.assess(features, explain=True).explanation
+    if explanation is None:
+        raise AqaError("the checkpoint knows no average routine: train it again")
+    return explanation
+
+
 def of_model(model: ScoringModel) -> Explainer:
-    """Its own contributions. AqaError where it has none."""
-
-    def explain(features: np.ndarray) -> np.ndarray:
-        explanation = model.assess(features, explain=True).explanation
-        if explanation is None:
-            raise AqaError("the checkpoint knows no average routine: train it again")
-        return explanation.points
-
-    return explain
+    """Its own contributions."""
+    return lambda features: explained(model, features).points
 
 
 def at_random(seed: int) -> Explainer:

@@ -57,9 +57,12 @@ def measure(
     videos: Sequence[np.ndarray],
     scores: Sequence[float],
     explain: Explainer | None = None,
+    *,
+    draws: int = 6,
     seed: int = 0,
 ) -> Faithfulness:
-    """``explain`` in place of the model's own explanation, for what must come out at chance."""
+    """``explain`` in place of the model's own explanation, for what must come out at chance;
+    ``draws`` blocks of each length in each video."""
     own = explain is None
     explain = explain or of_model(model)
     remainders = (
@@ -67,7 +70,7 @@ def measure(
     )
     return Faithfulness(
         len(videos),
-        replaced_blocks(model, explain, videos, seed=seed),
+        replaced_blocks(model, explain, videos, draws=draws, seed=seed),
         curves(model, explain, videos[:_CURVES_OF], seed=seed),
         planted_changes(model, explain, videos, scores, seed=seed),
         stability(explain, videos),

@@ -39,7 +39,8 @@ def explain(
 def _sure(points: float, width: float | None) -> tuple[float | None, float | None, bool | None]:
     if width is None:
         return None, None, None
-    return points - float(width), points + float(width), abs(points) > width
+    width = float(width)
+    return points - width, points + width, abs(points) > width
 
 
 def _phases(

@@ -1,18 +1,20 @@
 """The measure of explanations on Fis-V, over held-out folds: ``make faithfulness``.
 
     python tests/benchmarks/faithfulness_folds.py DATA_ROOT FOLDS.csv [--kinds clips kernel-ridge]
+    python tests/benchmarks/faithfulness_folds.py --merge ROWS...
 
 Trains each kind on the folds' training videos and measures it on the held-out ones: blocks pooled
-over a fold, then means over folds. For the default model also seeds, the agreement of contributions
-between seeds and between folds' models, contributions at random, and those of a model that was
-trained on shuffled labels against the true model's score changes. JSON lines.
+over a fold. For the default model also the agreement of contributions between seeds and with half
+of the training videos, contributions at random, and those of a model that was trained on shuffled
+labels against the true model's score changes. A JSON line for each fold and score; then, or of the
+lines in files, means over folds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,46 +22,86 @@ from typing import Any
 import numpy as np
 
 from aqa import ScoringModel, load_config, load_dataset, train
-from aqa.data import AqaDataset, Example
+from aqa.data import AqaDataset
 from aqa.experiments.folds import make_folds
-from aqa.faithfulness import (
-    Explainer,
-    at_random,
-    measure,
-    of_model,
-    rank_agreement,
-)
+from aqa.faithfulness import Explainer, at_random, measure, of_model, rank_agreement
 from aqa.metrics import spearman
 
 SCORES = ("tes", "pcs")
+DRAWS = 3
+CHANCE_ON = 30  # videos
+SETTINGS = {
+    "published": ("model.width=256", "model.feedforward=256", "model.head_widths=[128,64]",
+                  "model.attention_dropout=0", "training.epochs=10", "training.learning_rate=1e-3",
+                  "training.correlation_loss=1", "training.input_noise=0"),
+}  # fmt: skip
 
 
-def trained(kind: str, score: str, dataset: AqaDataset, seed: int) -> ScoringModel:
-    settings = [f"model.kind={kind}", f"dataset.score={score}"]
-    if kind == "published":
-        settings += ["model.width=256", "training.epochs=10", "training.learning_rate=1e-3"]
-    return train(load_config("fisv-pcs", settings), dataset, seed=seed)
+def trained(kind: str, score: str, dataset: AqaDataset, seed: int = 0) -> ScoringModel:
+    """As it gives the score; the default model has learned both."""
+    if kind == "clips":
+        return train(load_config("fisv-pcs"), dataset, seed=seed).for_score(score)
+    settings = (f"model.kind={kind}", "dataset.all_scores=[]", *SETTINGS.get(kind, ()))
+    return train(load_config(f"fisv-{score}", settings), dataset, seed=seed)
 
 
-def shuffled(dataset: AqaDataset, seed: int) -> AqaDataset:
-    order = np.random.default_rng(seed).permutation(len(dataset.train))
+def on_score(dataset: AqaDataset, score: str) -> AqaDataset:
+    place = dataset.all_scores.index(score)
+    parts = [
+        [replace(example, score=example.all_scores[place]) for example in part]
+        for part in (dataset.train, dataset.test)
+    ]
+    return replace(dataset, score_name=score).with_split(*parts)
+
+
+def shuffled(dataset: AqaDataset) -> AqaDataset:
+    order = np.random.default_rng(0).permutation(len(dataset.train))
+    others = [dataset.train[number] for number in order]
     examples = [
-        replace(
-            example, score=dataset.train[other].score, all_scores=dataset.train[other].all_scores
-        )
-        for example, other in zip(dataset.train, order, strict=True)
+        replace(example, score=other.score, all_scores=other.all_scores)
+        for example, other in zip(dataset.train, others, strict=True)
     ]
     return dataset.with_split(examples, dataset.test)
 
 
+def fold_rows(kind: str, fold: str, dataset: AqaDataset, seeds: Sequence[int]) -> Iterator[dict]:
+    videos = [example.read()[0] for example in dataset.test]
+    joint = kind == "clips"
+    models = {"": trained("clips", "pcs", dataset)} if joint else {}
+    others = [trained("clips", "pcs", dataset, seed) for seed in seeds[1:]] if joint else []
+    if joint:
+        half = dataset.with_split(dataset.train[::2], dataset.test)
+        models |= {"half": trained("clips", "pcs", half)}
+        models |= {"wrong": trained("clips", "pcs", shuffled(dataset))}
+    for score in SCORES:
+        of_score = on_score(dataset, score)
+        model = models[""].for_score(score) if joint else trained(kind, score, of_score)
+        true = [example.score for example in of_score.test]
+        found = figures(model, videos, true)
+        found |= {"kind": kind, "fold": fold, "score": score}
+        if joint:
+            own = [of_model(model)(each) for each in videos]
+            agree = [agreement(own, other.for_score(score), videos) for other in others]
+            found["seeds_agree"] = float(np.mean(agree)) if agree else None
+            found["half_agrees"] = agreement(own, models["half"].for_score(score), videos)
+            few, labels = videos[:CHANCE_ON], true[:CHANCE_ON]
+            wrong = of_model(models["wrong"].for_score(score))
+            found["chance"] = figures(model, few, labels, at_random(0))
+            found["shuffled"] = figures(model, few, labels, wrong)
+        yield found
+
+
+def agreement(own: list[np.ndarray], other: ScoringModel, videos: list[np.ndarray]) -> float:
+    return rank_agreement(own, [of_model(other)(each) for each in videos])
+
+
 def figures(
-    model: ScoringModel, held_out: list[Example], explain: Explainer | None = None
+    model: ScoringModel,
+    videos: list[np.ndarray],
+    true: list[float],
+    explain: Explainer | None = None,
 ) -> dict[str, Any]:
-    place = model.info.all_scores.index(model.info.score_name)
-    videos = [example.read()[0] for example in held_out]
-    true = [example.all_scores[place] if len(model.info.all_scores) > 1 else example.score
-            for example in held_out]  # fmt: skip
-    found = measure(model, videos, true, explain).to_dict()
+    found = measure(model, videos, true, explain, draws=DRAWS).to_dict()
     found["curves"] = {key: value for key, value in found["curves"].items() if "area" in key}
     found["spearman"] = spearman([model.assess(each).score for each in videos], true)
     return found
@@ -74,72 +116,35 @@ def mean_of(rows: list[Any]) -> Any:
     return round(float(np.mean(rows)), 4) if isinstance(rows[0], int | float) else rows[0]
 
 
-def say(**row: Any) -> None:
-    print(json.dumps(row), flush=True)
+def print_means(rows: list[dict[str, Any]]) -> None:
+    for key in dict.fromkeys((row["kind"], row["score"]) for row in rows):
+        of_key = [row for row in rows if (row["kind"], row["score"]) == key]
+        folds = sorted(row["fold"] for row in of_key)
+        print(json.dumps({"folds": folds, **mean_of([{**row, "fold": ""} for row in of_key])}))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("data_root", type=Path)
-    parser.add_argument("folds", type=Path)
+    parser.add_argument("data_root", type=Path, nargs="?")
+    parser.add_argument("folds", type=Path, nargs="?")
     parser.add_argument("--kinds", nargs="+", default=["clips", "kernel-ridge", "ridge"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only-folds", nargs="+")
+    parser.add_argument("--merge", type=Path, nargs="+")
     options = parser.parse_args()
+    if options.merge:
+        lines = [line for path in options.merge for line in path.read_text().splitlines()]
+        rows = [json.loads(line) for line in lines if line.startswith("{")]
+        print_means([row for row in rows if "folds" not in row])
+        return
     whole = load_dataset(load_config("fisv-pcs"), options.data_root)
-    folds = make_folds(whole.train, options.folds)
-    names = options.only_folds or list(folds)
+    folds, rows = make_folds(whole.train, options.folds), []
     for kind in options.kinds:
-        by_score: dict[str, list[dict[str, Any]]] = {score: [] for score in SCORES}
-        began = time.monotonic()
-        for name in names:
-            learned, held_out = folds[name]
-            for score in SCORES:
-                place = whole.all_scores.index(score)
-                of_score = [
-                    [replace(e, score=e.all_scores[place]) for e in part]
-                    for part in (learned, held_out)
-                ]
-                split = replace(whole, score_name=score).with_split(*of_score)
-                model = trained(kind, score, split, options.seeds[0])
-                found = figures(model, of_score[1])
-                if kind == "clips":
-                    found |= _against_others(model, split, options.seeds)
-                by_score[score].append(found)
-                minutes = round((time.monotonic() - began) / 60, 1)
-                say(kind=kind, fold=name, score=score, minutes=minutes,
-                    ten=found["replaced"]["10"], spearman=found["spearman"])  # fmt: skip
-        for score, rows in by_score.items():
-            say(kind=kind, score=score, folds=len(rows), **mean_of(rows))
-
-
-def _against_others(model: ScoringModel, split: AqaDataset, seeds: list[int]) -> dict[str, Any]:
-    """The same fold with other seeds, with half of the training videos, at random, and with
-    shuffled labels."""
-    held_out = list(split.test)
-    config = load_config("fisv-pcs", [f"dataset.score={split.score_name}"])
-    videos = [example.read()[0] for example in held_out]
-
-    def agreement(other: ScoringModel) -> float:
-        return rank_agreement(own, [of_model(other)(each) for each in videos])
-
-    own = [of_model(model)(each) for each in videos]
-    found: dict[str, Any] = {}
-    if len(seeds) > 1:
-        others = [train(config, split, seed=seed) for seed in seeds[1:]]
-        found["seeds_agree"] = float(np.mean([agreement(other) for other in others]))
-    half = train(config, split.with_split(split.train[::2], split.test))
-    found["half_the_videos_agree"] = agreement(half)
-    wrong = of_model(train(config, shuffled(split, 0)))
-    for name, explain in (("chance", at_random(0)), ("shuffled", wrong)):
-        row = figures(model, held_out, explain)
-        found[name] = {
-            "ten": row["replaced"]["10"]["correlation"],
-            "twenty": row["replaced"]["20"]["correlation"],
-            "hit_20": row["planted"][-1]["hit"],
-            "chance_20": row["planted"][-1]["chance"],
-        }
-    return found
+        for name in options.only_folds or folds:
+            for row in fold_rows(kind, name, whole.with_split(*folds[name]), options.seeds):
+                rows.append(row)
+                print(json.dumps(row), flush=True)
+    print_means(rows)
 
 
 if __name__ == "__main__":
