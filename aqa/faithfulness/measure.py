@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from aqa.faithfulness.blocks import SHARES, Agreement, Blocks, area_between, curves, replaced_blocks
-from aqa.faithfulness.explainers import Explainer, of_model
+from aqa.faithfulness.explainers import Explainer, explained, of_model
 from aqa.faithfulness.planted import Planted, planted_changes
 from aqa.faithfulness.stability import Stability, stability
 from aqa.models import ScoringModel
 
 # Curves take a hundred assessments a routine.
-_CURVES_OF = 12
+_CURVES_OF = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +63,10 @@ def measure(
 ) -> Faithfulness:
     """``explain`` in place of the model's own explanation, for what must come out at chance;
     ``draws`` blocks of each length in each video."""
-    own = explain is None
-    explain = explain or of_model(model)
-    remainders = (
-        [model.assess(f, explain=True).explanation.remainder for f in videos] if own else [0.0]
-    )
+    remainders = [0.0]
+    if explain is None:
+        explain = of_model(model)
+        remainders = [explained(model, each).remainder for each in videos]
     return Faithfulness(
         len(videos),
         replaced_blocks(model, explain, videos, draws=draws, seed=seed),
