@@ -61,13 +61,20 @@ class Certainty:
     def percentiles(self, points: np.ndarray, phases: np.ndarray) -> np.ndarray:
         """0 to 100: which share of the training routines had fewer points there. ``phases`` [T] of
         the clips, 0 to 1."""
-        number = np.minimum((phases * PHASES).astype(int), PHASES - 1)
+        number = _eighths(phases)
         scaled = points * len(points)
         shares = [
             np.interp(value, self.points[row], _QUANTILES)
             for value, row in zip(scaled, number, strict=True)
         ]
         return 100 * np.array(shares)
+
+    def typical(self, phases: np.ndarray) -> np.ndarray:
+        """The points that half of the training routines have at the ``phases`` [T] of all clips of
+        a routine."""
+        return np.array([self.points[row][len(_QUANTILES) // 2] for row in _eighths(phases)]) / len(
+            phases
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,6 +84,10 @@ class Certainty:
         """That of the score that a model gives; None where its checkpoint has none."""
         content = (info.certainty or {}).get(info.score_name)
         return cls(**content) if content else None
+
+
+def _eighths(phases: np.ndarray) -> np.ndarray:
+    return np.minimum((phases * PHASES).astype(int), PHASES - 1)
 
 
 def find_certainty(
@@ -127,7 +138,7 @@ def _by_phase(seen: Sequence[Seen]) -> list[list[float]]:
     for each in seen:
         points = each.own.points
         phases = (np.arange(len(points)) + 0.5) / len(points)
-        for number, value in zip((phases * PHASES).astype(int), points, strict=True):
+        for number, value in zip(_eighths(phases), points, strict=True):
             rows[number].append(float(value) * len(points))
     every = [value for row in rows for value in row]
     return [np.quantile(row or every, _QUANTILES).round(5).tolist() for row in rows]

@@ -43,9 +43,10 @@ def routine_figure(result: Result) -> Figure:
         _clip_scores(top, result)
     top.axhline(result.score, color=GAIN, linewidth=1.6)
     top.set_title(f"score {result.score:.2f}", loc="right", fontsize=10, color=GAIN, weight="bold")
+    margins = result.margins
     colours = [
-        to_rgba(GAIN if gain >= 0 else LOSS, 0.35 if part.sure is False else 1.0)
-        for gain, part in zip(gains, result.parts, strict=True)
+        to_rgba(GAIN if margin >= 0 else LOSS, 0.35 if _within_noise(part, margin) else 1.0)
+        for margin, part in zip(margins, result.parts, strict=True)
     ]
     bottom.bar(
         starts,
@@ -60,7 +61,11 @@ def routine_figure(result: Result) -> Figure:
         lows, highs = (np.array([getattr(p, end) for p in result.parts]) for end in ("low", "high"))
         bottom.vlines((starts + ends) / 2, lows, highs, color=INK, linewidth=0.5, alpha=0.5)
     bottom.axhline(0, color=INK, linewidth=0.8)
-    bottom.set_ylabel("points won (blue)\nand lost (orange)")
+    if not np.array_equal(margins, gains):
+        bottom.stairs(gains - margins, np.append(starts, ends[-1]), color=INK, linewidth=1.2)
+        bottom.set_ylabel("points; above (blue) or\nbelow (orange) typical")
+    else:
+        bottom.set_ylabel("points won (blue)\nand lost (orange)")
     bottom.set_xlabel(unit)
     if unit == "time":
         tenths = ends[-1] - starts[0] < SHORT_S
@@ -70,6 +75,10 @@ def routine_figure(result: Result) -> Figure:
         bare(axes)
     bottom.set_xlim(starts[0], ends[-1])
     return figure
+
+
+def _within_noise(part: Contribution, margin: float) -> bool:
+    return part.high is not None and abs(margin) <= part.high - part.points
 
 
 def _running_sum(axes: Axes, result: Result, starts: np.ndarray, ends: np.ndarray) -> None:

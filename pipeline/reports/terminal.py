@@ -54,12 +54,12 @@ def show_result(result: Result, console: Console) -> None:
         )
         return
     rows = [
-        (kind, row.when, row.part, row.points, row.range, row.sure, row.against)
+        (kind, row.when, row.quarter, row.points, row.width, row.typical, row.above)
         for kind, best in (("won", True), ("lost", False))
         for row in moments(result, best=best)
     ]
     if not console.quiet:
-        headings = ["", "when", "part", "points", "90 %", "", "of the training routines"]
+        headings = ["", "when", "quarter", "points", "90 %", "typical", "above"]
         console.table("points won and lost", headings, rows)
 
 

@@ -33,6 +33,7 @@ def explain(
         phases=_phases(points, phases, starts, ends),
         baseline_above_mean=None if mean is None else explanation.baseline - mean,
         percentiles=None if certainty is None else tuple(certainty.percentiles(points, phases)),
+        typical=None if certainty is None else tuple(certainty.typical(phases)),
     )
 
 

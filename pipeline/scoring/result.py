@@ -66,6 +66,7 @@ class Explained:
 
     baseline_above_mean  by how much that is above the mean of the training scores.
     percentiles          of each clip's points among the training routines' there, 0 to 100.
+    typical              the points that half of the training routines have there.
     """
 
     baseline: float
@@ -73,6 +74,7 @@ class Explained:
     phases: tuple[Phase, ...]
     baseline_above_mean: float | None = None
     percentiles: tuple[float, ...] | None = None
+    typical: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,12 @@ class Result:
         """The points of ``parts``."""
         return np.array([part.points for part in self.parts])
 
+    @property
+    def margins(self) -> np.ndarray:
+        """By how much each clip's points are above what is typical there: what is won and lost."""
+        known = self.explained is not None and self.explained.typical is not None
+        return self.gains - np.array(self.explained.typical) if known else self.gains
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "video": self.video,
@@ -159,41 +167,50 @@ class Result:
 
 @dataclass(frozen=True)
 class Moment:
-    """One clip in words, for a table."""
+    """One clip in words, for a table; empty where the checkpoint cannot say."""
 
     when: str
-    part: str  # of the routine
+    quarter: str  # of the routine
     points: str
-    range: str  # what another model of the kind would say, nine times of ten
+    width: str  # within which another model of the kind is, nine times of ten
+    typical: str  # points of the training routines there
+    above: str  # how many of them
     sure: str
-    against: str  # the training routines at that point
 
 
 QUARTERS = ("first quarter", "second quarter", "third quarter", "last quarter")
 
 
 def moment(result: Result, index: int) -> Moment:
-    part, count = result.parts[index], len(result.parts)
-    held = part.low is not None
-    explained = result.explained
-    percentile = explained.percentiles[index] if explained and explained.percentiles else None
+    part, explained = result.parts[index], result.explained
+    compared = explained is not None and explained.typical is not None
+    sure = _is_sure(result, index)
     return Moment(
         when=when(part.start_s, part.end_s, index),
-        part=QUARTERS[index * len(QUARTERS) // count],
+        quarter=QUARTERS[index * len(QUARTERS) // len(result.parts)].removesuffix(" quarter"),
         points=f"{part.points:+.3f}",
-        range=f"{part.low:+.2f} to {part.high:+.2f}" if held else "",
-        sure={None: "", True: "sure", False: "within noise"}[part.sure],
-        against="" if percentile is None else f"above {percentile:.0f} %",
+        width="" if part.high is None else f"+-{part.high - part.points:.2f}",
+        typical=f"{explained.typical[index]:+.3f}" if compared else "",
+        above=f"{explained.percentiles[index]:.0f} %" if compared else "",
+        sure={None: "", True: "sure", False: "within noise"}[sure],
     )
 
 
 def moments(result: Result, *, best: bool, count: int = MOMENTS) -> list[Moment]:
-    """The clips that won (or lost) most, strongest first; none that is within noise."""
-    gains = result.gains
-    order = np.argsort(-gains if best else gains, kind="stable")
-    named = [i for i in order if (gains[i] > 0) == best and gains[i] != 0]
-    named = [i for i in named if result.parts[i].sure is not False]
-    return [moment(result, i) for i in named[:count]]
+    """The clips that won (or lost) most against what is typical there, strongest first; none that
+    is within noise."""
+    margins = result.margins
+    order = np.argsort(-margins if best else margins, kind="stable")
+    named = [i for i in order if (margins[i] > 0) == best and margins[i] != 0]
+    return [moment(result, i) for i in named if _is_sure(result, i) is not False][:count]
+
+
+def _is_sure(result: Result, index: int) -> bool | None:
+    """Whether a clip is further from what is typical than another model might be."""
+    part = result.parts[index]
+    if part.high is None:
+        return None
+    return bool(abs(result.margins[index]) > part.high - part.points)
 
 
 def when(start_s: float | None, end_s: float | None, index: int) -> str:

@@ -9,7 +9,6 @@ a Hadamard matrix (Yu et al. 2016, "Orthogonal random features"), of which only 
 from __future__ import annotations
 
 import torch
-from scipy.linalg import hadamard
 from torch import Tensor, nn
 
 _PAIRS = 20_000
@@ -44,7 +43,7 @@ class Likeness(nn.Module):
         """``frequencies`` from signs and scale."""
         width, waves = self.frequencies.shape
         size = self.signs.shape[2]
-        matrix = torch.from_numpy(hadamard(size)).to(self.scale) / size**0.5
+        matrix = _hadamard(size).to(self.scale) / size**0.5
         blocks = []
         for signs in self.signs.to(matrix):
             block = torch.eye(size).to(matrix)
@@ -56,6 +55,14 @@ class Likeness(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         angles = clips @ self.frequencies
         return torch.cat([angles.cos(), angles.sin()], dim=1) / self.frequencies.shape[1] ** 0.5
+
+
+def _hadamard(size: int) -> Tensor:
+    """[size, size] of 1 and -1 with orthogonal rows (Sylvester's); size a power of 2."""
+    matrix = torch.ones(1, 1)
+    while len(matrix) < size:
+        matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
+    return matrix
 
 
 def phase_hats(clips: int, counts: tuple[int, ...]) -> Tensor:

@@ -73,12 +73,17 @@ def test_contributions_add_up_and_say_how_sure(cli: Cli, place: Path, checkpoint
 
 def test_only_what_is_not_noise_is_named(cli: Cli, place: Path, checkpoint: Path) -> None:
     feature = place / "features/r35.npy"
-    sure = sum(p["sure"] for p in scored(cli, feature, "--checkpoint", checkpoint)["contributions"])
     done = cli("score", feature, "--checkpoint", checkpoint, "--report", "page.html")
     assert done.exit_code == 0 and "points won and lost" in done.stdout
-    assert "within noise" not in done.stdout and done.stdout.count(" sure") == min(sure, 6)
+    named = done.stdout.count("won ") + done.stdout.count("lost ") - 2  # the title has both
     page = Path("page.html").read_text()
-    assert page.count("within noise") >= CLIPS - sure and "The average routine scores" in page
+    assert "The average routine scores" in page
+    rows = page.split("All 24 clips")[1]
+    assert rows.count("<td>sure</td>") + rows.count("<td>within noise</td>") == CLIPS
+    assert 0 < named <= rows.count("<td>sure</td>") < CLIPS
+    moments = page.split("All 24 clips")[0]
+    assert "<td>within noise</td>" not in moments
+    assert moments.count("<td>sure</td>") == named
 
 
 def test_widths_cover_another_fold_s_model(checkpoint: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from aqa.faithfulness.blocks import SHARES, Agreement, Blocks, area_between, curves, replaced_blocks
 from aqa.faithfulness.explainers import Explainer, explained, of_model
 from aqa.faithfulness.planted import Planted, planted_changes
-from aqa.faithfulness.stability import Stability, stability
+from aqa.faithfulness.steadiness import Stability, stability
 from aqa.models import ScoringModel
 
 # Curves take a hundred assessments a routine.
