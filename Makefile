@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 DATA ?= ../shared/data/fisv
 FOLDS ?= $(DATA)/folds.csv
 
-.PHONY: setup demo test test-faults test-gpu fuzz lint table train-shipped bench clean
+.PHONY: setup demo test test-faults test-gpu fuzz lint table faithfulness train-shipped bench clean
 
 setup: $(STAMP)
 
@@ -47,6 +47,11 @@ lint: setup
 # The honest table on Fis-V (docs/fisv-table.md): hours on two cores, resumable.
 table: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/fisv_table.py $(DATA) $(FOLDS)
+
+# Whether explanations are true, on Fis-V and on drawn routines (docs/explanations.md): an hour.
+faithfulness: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/benchmarks/faithfulness_folds.py $(DATA) $(FOLDS)
+	$(BIN)/python tests/benchmarks/drawn_truth.py
 
 # The models that come with the package, from the data: some minutes.
 train-shipped: setup

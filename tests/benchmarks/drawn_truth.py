@@ -21,6 +21,7 @@ from sklearn.linear_model import RidgeCV
 
 from aqa import AqaDataset, Example, load_config, train
 from aqa.faithfulness import of_model, rank_agreement
+from aqa.metrics import spearman
 from pipeline.demo.drawn import Routine, random_routine, write_video
 from pipeline.extraction import extract, make_spec
 from pipeline.footage import collect
@@ -72,7 +73,8 @@ def measure(count: int, lengths: list[int], seed: int) -> dict[str, object]:
     ridge = RidgeCV(np.logspace(-2, 5, 15)).fit(rows, labels)
     names = [e.id for e in held_out]
     true = [routines[name][0].element_points for name in names]
-    ceiling = rank_agreement([ridge.predict(clips[name]) for name in names], true)
+    by_ridge = {name: ridge.predict(clips[name]) for name in names}
+    ceiling = rank_agreement([by_ridge[name] for name in names], true)
     found = rank_agreement([points[name] for name in names], true)
     # In points of the score, against the mean element of the training routines.
     usual = labels.mean()
@@ -81,33 +83,23 @@ def measure(count: int, lengths: list[int], seed: int) -> dict[str, object]:
     return {
         "routines": len(routines),
         "held_out": len(names),
-        "spearman": round(
-            float(np.corrcoef(_ranks(scores), _ranks([e.score for e in held_out]))[0, 1]), 3
-        ),
+        "spearman": round(spearman(scores, [e.score for e in held_out]), 3),
         "rank_correlation": round(found, 3),
         "ceiling": round(ceiling, 3),
         "share_of_ceiling": round(found / ceiling, 3),
-        "worst_hit": _hits(
-            points, {name: int(np.argmin(row)) for name, row in zip(names, true, strict=True)}, -1
-        ),
-        "spoilt_hit": _hits(points, {name: routines[name][1] for name in names}, -1),
-        "best_hit": _hits(
-            points, {name: int(np.argmax(row)) for name, row in zip(names, true, strict=True)}, 1
-        ),
+        "worst_hit": _hits(points, names, [np.argmin(row) for row in true], -1),
+        "worst_hit_ceiling": _hits(by_ridge, names, [np.argmin(row) for row in true], -1),
+        "spoilt_hit": _hits(points, names, [routines[name][1] for name in names], -1),
+        "best_hit": _hits(points, names, [np.argmax(row) for row in true], 1),
         "chance": round(float(np.mean([1 / len(row) for row in true])), 3),
         "slope": round(float(np.polyfit(earned, said, 1)[0]), 3),
     }
 
 
-def _ranks(values: list[float]) -> np.ndarray:
-    return np.argsort(np.argsort(values))
-
-
-def _hits(points: dict[str, np.ndarray], wanted: dict[str, int], sign: int) -> float:
+def _hits(points: dict[str, np.ndarray], names: list[str], wanted: list[int], sign: int) -> float:
     """How often the clip of the most (sign 1) or fewest points is the one that is wanted."""
-    return round(
-        float(np.mean([np.argmax(sign * points[name]) == at for name, at in wanted.items()])), 3
-    )
+    found = [np.argmax(sign * points[name]) == at for name, at in zip(names, wanted, strict=True)]
+    return round(float(np.mean(found)), 3)
 
 
 def main() -> None:
