@@ -35,6 +35,9 @@ class DatasetConfig(Section):
     score_range: tuple[float, float] | None = Field(
         None, description="[lowest, highest] score; null: of the data set, or of the labels"
     )
+    parts: dict[str, tuple[float, float]] = Field(
+        {}, description="named parts of a routine, [from, to] as shares of it, summed up by score"
+    )
 
     @field_validator("kind")
     @classmethod
@@ -58,6 +61,9 @@ class DatasetConfig(Section):
                 f"all_scores {list(self.all_scores)} lacks the score {self.score_name}"
             )
         self._check_apparatus()
+        for name, (begin, end) in self.parts.items():
+            if not 0 <= begin < end <= 1:
+                raise ValueError(f"parts: {name} is [{begin}, {end}], expected 0 <= from < to <= 1")
         if self.score_range and not self.score_range[0] < self.score_range[1]:
             raise ValueError(f"score_range {list(self.score_range)}: expected [lowest, highest]")
         return self

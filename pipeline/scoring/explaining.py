@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from aqa.data import Grid
@@ -30,7 +32,7 @@ def explain(
                 starts, ends, points, [None] * count if widths is None else widths, strict=True
             )
         ),
-        phases=_phases(points, phases, starts, ends),
+        phases=_phases(points, phases, starts, ends, _named_parts(model)),
         baseline_above_mean=None if mean is None else explanation.baseline - mean,
         percentiles=None if certainty is None else tuple(certainty.percentiles(points, phases)),
         typical=None if certainty is None else tuple(certainty.typical(phases)),
@@ -44,13 +46,23 @@ def _sure(points: float, width: float | None) -> tuple[float | None, float | Non
     return points - width, points + width, abs(points) > width
 
 
+def _named_parts(model: ScoringModel) -> Mapping[str, Sequence[float]]:
+    return ((model.info.config or {}).get("dataset") or {}).get("parts") or {}
+
+
 def _phases(
-    points: np.ndarray, phases: np.ndarray, starts: Times, ends: Times
+    points: np.ndarray,
+    phases: np.ndarray,
+    starts: Times,
+    ends: Times,
+    named: Mapping[str, Sequence[float]],
 ) -> tuple[Phase, ...]:
-    number = (phases * len(QUARTERS)).astype(int)
+    """The quarters, then what the experiment's config names."""
+    count = len(QUARTERS)
+    spans = {name: (number / count, (number + 1) / count) for number, name in enumerate(QUARTERS)}
     found = []
-    for index, name in enumerate(QUARTERS):
-        (inside,) = np.nonzero(number == index)
+    for name, (begin, end) in [*spans.items(), *named.items()]:
+        (inside,) = np.nonzero((phases >= begin) & (phases < end))
         known = len(inside) > 0 and starts[0] is not None
         found.append(
             Phase(

@@ -51,7 +51,8 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Phase:
-    """The points of all clips whose middle lies in one of the equal parts of a routine."""
+    """The points of all clips whose middle lies in a part of a routine: a quarter, or one that the
+    experiment's config names."""
 
     name: str
     start_s: float | None

@@ -4,7 +4,7 @@
 
 Ribbon routines as ``make demo`` draws them, of two lengths, their features from the small backbone
 with random weights. Every element has true points (difficulty x execution); one is spoilt: it
-trembles and leans. A third of the routines is held out. The ceiling is what ridge regression finds
+trembles and leans. The held-out videos are also read from half a clip later on. A third of the routines is held out. The ceiling is what ridge regression finds
 from an element's own clip with the elements' true points as labels, which a scorer never gets.
 """
 
@@ -23,11 +23,12 @@ from aqa import AqaDataset, Example, load_config, train
 from aqa.faithfulness import of_model, rank_agreement
 from aqa.metrics import spearman
 from pipeline.demo.drawn import Routine, random_routine, write_video
-from pipeline.extraction import extract, make_spec
+from pipeline.extraction import ExtractionSpec, extract, make_spec
 from pipeline.footage import collect
 from pipeline.workspace import Console
 
 SPOILT = 0.1
+HALF_CLIP_S = 8 / 25
 
 
 def drawn(
@@ -48,17 +49,22 @@ def drawn(
     return found
 
 
+def extracted(
+    videos: Path, features: Path, spec: ExtractionSpec, names: list[str]
+) -> dict[str, np.ndarray]:
+    outcome = extract(collect([videos]).videos, spec, features, Console(quiet=True))
+    assert not outcome.failures
+    return {name: np.load(features / f"{name}.npy") for name in names}
+
+
 def measure(count: int, lengths: list[int], seed: int) -> dict[str, object]:
-    console = Console(quiet=True)
     with tempfile.TemporaryDirectory() as place:
         videos, features = Path(place, "videos"), Path(place, "features")
         routines = drawn(videos, count, lengths, seed)
         spec = make_spec(
             architecture="swin3d_mini", weights="random", protocol="mini16x112", device="cpu"
         )
-        outcome = extract(collect([videos]).videos, spec, features, console)
-        assert not outcome.failures
-        clips = {name: np.load(features / f"{name}.npy") for name in routines}
+        clips = extracted(videos, features, spec, list(routines))
         examples = [Example(name, routine.score, features / f"{name}.npy")
                     for name, (routine, _) in routines.items()]  # fmt: skip
         held_out = [e for number, e in enumerate(examples) if number % 3 == 0]
@@ -68,10 +74,20 @@ def measure(count: int, lengths: list[int], seed: int) -> dict[str, object]:
         explain = of_model(model)
         points = {e.id: explain(clips[e.id]) for e in held_out}
         scores = [model.assess(clips[e.id]).score for e in held_out]
+        later = replace(spec, start_s=HALF_CLIP_S)
+        names = [e.id for e in held_out]
+        for name in set(routines) - set(names):
+            (videos / f"{name}.mp4").unlink()
+        moved = extracted(videos, Path(place, "later"), later, names)
+        # A clip half a clip later lies between two: their mean is what it should earn.
+        between = [(points[name][1:] + points[name][:-1]) / 2 for name in names]
+        shifted = rank_agreement(
+            [explain(moved[name])[: len(row)] for name, row in zip(names, between, strict=True)],
+            between,
+        )
     rows = np.concatenate([clips[e.id] for e in learned])
     labels = np.concatenate([routines[e.id][0].element_points for e in learned])
     ridge = RidgeCV(np.logspace(-2, 5, 15)).fit(rows, labels)
-    names = [e.id for e in held_out]
     true = [routines[name][0].element_points for name in names]
     by_ridge = {name: ridge.predict(clips[name]) for name in names}
     ceiling = rank_agreement([by_ridge[name] for name in names], true)
@@ -92,6 +108,7 @@ def measure(count: int, lengths: list[int], seed: int) -> dict[str, object]:
         "spoilt_hit": _hits(points, names, [routines[name][1] for name in names], -1),
         "best_hit": _hits(points, names, [np.argmax(row) for row in true], 1),
         "chance": round(float(np.mean([1 / len(row) for row in true])), 3),
+        "half_a_clip_later": round(shifted, 3),
         "slope": round(float(np.polyfit(earned, said, 1)[0]), 3),
     }
 

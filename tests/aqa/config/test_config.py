@@ -108,6 +108,7 @@ HONEST = {"recipe": "honest"}
         ({"dataset": {"kind": "fisv", "score": "xyz"}}, "'xyz': fisv has pcs, tes"),
         ({"dataset": {"kind": "rg"}}, "apparatus missing: rg has Ball, Clubs"),
         ({"dataset": {"kind": "csv", "score_range": [3, 3]}}, "expected .lowest, highest."),
+        ({"dataset": {"kind": "csv", "parts": {"end": [0.5, 1.5]}}}, "parts: end is .0.5, 1.5."),
     ],
 )
 def test_what_is_wrong_is_named_with_its_file_in_one_line(tmp_path, content, message):

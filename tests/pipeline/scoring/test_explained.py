@@ -16,7 +16,10 @@ from aqa.experiments import attach_calibration, plan, run
 from aqa.models.average import AverageRoutine
 
 Cli = Callable[..., CliResult]
-SMALL = ["model.members=3", "model.waves=256", "model.sharpness=0.3"]
+SMALL = [
+    "model.members=3", "model.waves=256", "model.sharpness=0.3",
+    "dataset.parts={opening: [0, 0.3]}",
+]  # fmt: skip
 CLIPS = 24
 
 
@@ -59,8 +62,11 @@ def test_contributions_add_up_and_say_how_sure(cli: Cli, place: Path, checkpoint
     assert len(parts) == len(result["clips"]) == CLIPS
     total = sum(part["points"] for part in parts)
     assert total == pytest.approx(result["score"] - result["baseline"], abs=1e-6)
-    assert sum(p["points"] for p in result["phases"]) == pytest.approx(total, abs=1e-6)
-    assert result["phases"][0]["name"] == "first quarter"
+    *quarters, opening = result["phases"]
+    assert sum(phase["points"] for phase in quarters) == pytest.approx(total, abs=1e-6)
+    assert (quarters[0]["name"], opening["name"]) == ("first quarter", "opening")
+    first = sum(part["points"] for part in parts[: round(0.3 * CLIPS)])
+    assert opening["points"] == pytest.approx(first, abs=1e-9)
     for part in parts:
         assert part["low"] < part["points"] < part["high"]
         assert part["sure"] is (part["low"] > 0 or part["high"] < 0)
