@@ -4,8 +4,9 @@
 
 Ribbon routines as ``make demo`` draws them, of two lengths, their features from the small backbone
 with random weights. Every element has true points (difficulty x execution); one is spoilt: it
-trembles and leans. The held-out videos are also read from half a clip later on. A third of the routines is held out. The ceiling is what ridge regression finds
-from an element's own clip with the elements' true points as labels, which a scorer never gets.
+trembles and leans. A third of the routines is held out, and read again from half a clip later on.
+The ceiling is what ridge regression finds from an element's own clip with the elements' true points
+as labels, which a scorer never gets.
 """
 
 from __future__ import annotations
