@@ -159,13 +159,13 @@ def test_memory_that_is_short_in_the_process_that_reads(
                 child.kill()
                 killed.append(child.pid)
 
-    for name in "abcdef":
+    for name in "abcdefghijklmnop":  # some are still to be read when d is done
         routine_video(f"in/{name}.mp4", elements=3)
     command = ("extract", "--videos", "in", *TINY, *HERE, "--output")
-    assert "6 extracted" in cli(*command, "quiet").output
+    assert "16 extracted" in cli(*command, "quiet").output
     monkeypatch.setattr(FeatureFolder, "save", saved)
     done = cli(*command, "out")
-    assert len(killed) == 2 and "6 extracted, 0 complete before, 0 failed" in done.output
+    assert len(killed) >= 2 and "16 extracted, 0 complete before, 0 failed" in done.output
     for name in "abcdef":
         assert Path(f"out/{name}.npy").read_bytes() == Path(f"quiet/{name}.npy").read_bytes()
 
