@@ -3,10 +3,11 @@
 from aqa.faithfulness.blocks import Agreement, Blocks, curves, replaced_blocks
 from aqa.faithfulness.explainers import Explainer, at_random, of_model
 from aqa.faithfulness.measuring import Faithfulness, measure
-from aqa.faithfulness.planted import Planted, planted_changes
+from aqa.faithfulness.planted import FEWEST_PAIRS, Planted, planted_changes
 from aqa.faithfulness.steadiness import Stability, rank_agreement, stability
 
 __all__ = [
+    "FEWEST_PAIRS",
     "Agreement",
     "Blocks",
     "Explainer",

@@ -29,9 +29,9 @@ class Agreement:
     def of(cls, pairs: np.ndarray) -> Agreement:
         """From [n, 2]: predicted, actual."""
         predicted, actual = pairs.T
+        if len(pairs) < 3 or actual.std() == 0 or predicted.std() == 0:
+            return cls(float("nan"), float("nan"), len(pairs), float("nan"))
         spread = actual.std()
-        if len(pairs) < 3 or spread == 0 or predicted.std() == 0:
-            return cls(float("nan"), float("nan"), len(pairs), float(spread))
         correlation = float(np.corrcoef(predicted, actual)[0, 1])
         return cls(correlation, float(correlation * predicted.std() / spread), len(pairs),
                    float(spread))  # fmt: skip

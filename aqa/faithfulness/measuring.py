@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from aqa.faithfulness.blocks import SHARES, Agreement, Blocks, area_between, curves, replaced_blocks
+from aqa.errors import AqaError
+from aqa.faithfulness.blocks import (
+    LENGTHS,
+    SHARES,
+    Agreement,
+    Blocks,
+    area_between,
+    curves,
+    replaced_blocks,
+)
 from aqa.faithfulness.explainers import Explainer, explained, of_model
 from aqa.faithfulness.planted import Planted, planted_changes
 from aqa.faithfulness.steadiness import Stability, stability
@@ -63,6 +72,12 @@ def measure(
 ) -> Faithfulness:
     """``explain`` in place of the model's own explanation, for what must come out at chance;
     ``draws`` blocks of each length in each video."""
+    longest = max(map(len, videos), default=0)
+    if longest <= min(LENGTHS):
+        raise AqaError(
+            f"the longest of these routines has {longest} clips: blocks of {min(LENGTHS)} are put "
+            "into others"
+        )
     remainders = [0.0]
     if explain is None:
         explain = of_model(model)

@@ -14,6 +14,7 @@ from aqa.models import ScoringModel
 LENGTHS = (5, 10, 20)
 PLACES = {"early": 0.15, "middle": 0.5, "late": 0.85}  # middle of the window in the routine
 LEAST = 0.5  # points
+FEWEST_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _row(
 
 
 def _summary(length: int, rows: list[tuple]) -> Planted:
-    if len(rows) < 3:
+    if len(rows) < FEWEST_PAIRS:
         nothing = float("nan")
         return Planted(length, len(rows), nothing, nothing, nothing, nothing, nothing)
     change, inside, hit, chance, outside, rank = np.array(rows, float).T

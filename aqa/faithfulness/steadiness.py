@@ -36,5 +36,7 @@ def stability(explain: Explainer, videos: Sequence[np.ndarray]) -> Stability:
 
 
 def rank_agreement(one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
-    """Mean over routines of Spearman's correlation of two explanations of each."""
+    """Mean over routines of Spearman's correlation of two explanations of each; nan of none."""
+    if not one:
+        return float("nan")
     return float(np.mean([spearman(a, b) for a, b in zip(one, other, strict=True)]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aqa.faithfulness import Faithfulness
+from aqa.faithfulness import FEWEST_PAIRS, Faithfulness
 from aqa.storage import strict, write_json
 from pipeline.reports.plots import GAIN, GRID, INK, LOSS, bare, save_png
 from pipeline.reports.terminal import print_document
@@ -30,26 +31,31 @@ def print_truth(truth: Truth, as_json: bool, console: Console) -> None:
 
 
 def _rows(found: Faithfulness, chance: Faithfulness) -> list[tuple[str, str, str, str]]:
+    """What routines are too short for is left out."""
     own, other = found.to_dict(), chance.to_dict()
     rows = []
     for kind in ("replaced", "removed"):
         for length, figures in own[kind].items():
-            by_chance = other[kind][length]["correlation"]
-            rows.append((f"{length} clips {kind}", "correlation, slope",
-                         f"{figures['correlation']:.2f}, {figures['slope']:.2f}",
-                         f"{by_chance:+.2f}"))  # fmt: skip
+            if figures["blocks"]:
+                values = f"{figures['correlation']:.2f}, {figures['slope']:.2f}"
+                by_chance = f"{other[kind][length]['correlation']:+.2f}"
+                rows.append((f"{length} clips {kind}", "correlation, slope", values, by_chance))
     for planted in own["planted"]:
-        rows.append((f"{planted['length']} clips planted", "hit, found inside",
-                     f"{planted['hit']:.0%}, {planted['found_inside']:.2f}",
-                     f"{planted['chance']:.0%}"))  # fmt: skip
-        rows.append(("", "outside moves, place alone",
-                     f"{planted['outside']:.2f}, {planted['rank']:.2f}", "0.50"))  # fmt: skip
+        if planted["pairs"] >= FEWEST_PAIRS:
+            name = f"{planted['length']} clips planted"
+            values = f"{planted['hit']:.0%}, {planted['found_inside']:.2f}"
+            rows.append((name, "hit, found inside", values, f"{planted['chance']:.0%}"))
+            values = f"{planted['outside']:.2f}, {planted['rank']:.2f}"
+            rows.append(("", "outside moves, place alone", values, "0.50"))
     for way in ("deletion", "insertion"):
-        rows.append((way, "area to random, points", f"{own['curves'][f'area_{way}']:.2f}",
-                     f"{other['curves'][f'area_{way}']:+.2f}"))  # fmt: skip
-    kept = own["stability"]
-    rows.append(("without the last 5 clips", "rank correlation", f"{kept['without_last']:.3f}", ""))
-    rows.append(("rounded to float16", "rank correlation", f"{kept['rounded']:.3f}", ""))
+        areas = [document["curves"][f"area_{way}"] for document in (own, other)]
+        rows.append((way, "area to random, points", f"{areas[0]:.2f}", f"{areas[1]:+.2f}"))
+    for name, value in (
+        ("without the last 5 clips", own["stability"]["without_last"]),
+        ("rounded to float16", own["stability"]["rounded"]),
+    ):
+        if math.isfinite(value):
+            rows.append((name, "rank correlation", f"{value:.3f}", ""))
     rows.append(("added to come out", "median share", f"{found.remainder:.1%}", ""))
     return rows
 
@@ -66,7 +72,7 @@ def truth_figure(truth: Truth) -> Figure:
     found = truth.members[0][1]
     figure = Figure(figsize=(9, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    length = 10 if len(found.blocks.replaced.get(10, ())) else min(found.blocks.replaced)
+    length = 10 if len(found.blocks.replaced[10]) else min(found.blocks.replaced)
     predicted, actual = found.blocks.replaced[length].T
     span = [min(predicted.min(), actual.min()), max(predicted.max(), actual.max())]
     left.plot(span, span, color=GRID, linewidth=1.2, zorder=1)

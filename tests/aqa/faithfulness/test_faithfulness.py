@@ -142,6 +142,15 @@ def test_a_model_that_knows_no_average_routine_does_not_explain(model, data) -> 
         of_model(unknown)(data[2][0])
 
 
+def test_short_routines_are_measured_as_far_as_they_go(model, data) -> None:
+    short = [each[:8] for each in data[2]]
+    found = measure(model, short, data[3]).to_dict()
+    assert found["replaced"]["5"]["blocks"] > 0 == found["replaced"]["10"]["blocks"]
+    assert [each["pairs"] for each in found["planted"]] == [0, 0, 0]
+    with pytest.raises(AqaError, match="the longest of these routines has 5 clips"):
+        measure(model, [each[:5] for each in short], data[3])
+
+
 def test_rank_agreement_and_chance() -> None:
     one = [np.arange(5.0), np.arange(7.0)]
     assert rank_agreement(one, one) == 1
