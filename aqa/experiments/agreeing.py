@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aqa.checkpoints import load_checkpoint
-from aqa.data import AqaDataset
+from aqa.data import AqaDataset, Grid
 from aqa.models import Certainty, Explanation, ScoringModel, Seen, find_certainty
 
 if TYPE_CHECKING:
@@ -35,5 +35,7 @@ def certainty_of(results: Sequence[RunResult], score: str, dataset: AqaDataset) 
     return find_certainty(seen, true, errors)
 
 
-def _explanation(model: ScoringModel, features, grid) -> Explanation | None:
-    return model.assess(features, grid, explain=True).explanation
+def _explanation(
+    model: ScoringModel, features: np.ndarray, grid: Grid | None
+) -> Explanation | None:
+    return model.assess(features, grid).explanation

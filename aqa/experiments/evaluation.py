@@ -68,7 +68,7 @@ def evaluate_each(
     for example in examples:
         try:
             features, grid = example.read(models[0].channels)
-            predicted.append([model.assess(features, grid).score for model in models])
+            predicted.append([model.score_of(features, grid) for model in models])
         except AqaError as error:
             problems.append(str(error))
     if problems:

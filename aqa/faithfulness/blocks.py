@@ -59,7 +59,7 @@ def replaced_blocks(
     random = np.random.default_rng(seed)
     found = Blocks({length: [] for length in lengths}, {length: [] for length in lengths})
     for features in videos:
-        points, score = explain(features), model.assess(features).score
+        points, score = explain(features), model.score_of(features)
         usual = model.average.at_length(len(features)).numpy()
         for length in (length for length in lengths if length < len(features)):
             for start in random.integers(0, len(features) - length + 1, draws):
@@ -67,9 +67,9 @@ def replaced_blocks(
                 said = -points[block].sum()
                 other = features.copy()
                 other[block] = usual[block]
-                found.replaced[length].append((said, model.assess(other).score - score))
+                found.replaced[length].append((said, model.score_of(other) - score))
                 rest = np.delete(features, block, axis=0)
-                found.removed[length].append((said, model.assess(rest).score - score))
+                found.removed[length].append((said, model.score_of(rest) - score))
     return Blocks(_arrays(found.replaced), _arrays(found.removed))
 
 
@@ -94,19 +94,19 @@ def curves(
     random, total = np.random.default_rng(seed), {}
     for features in videos:
         usual = model.average.at_length(len(features)).numpy()
-        whole = model.assess(features)
+        weights = model.assess(features, explain=False).clip_weights
         orders = {"by contribution": [np.argsort(-explain(features), kind="stable")]}
-        if len(whole.clip_weights) == len(features):
-            orders["by weight"] = [np.argsort(-whole.clip_weights, kind="stable")]
+        if len(weights) == len(features):
+            orders["by weight"] = [np.argsort(-weights, kind="stable")]
         orders["at random"] = [random.permutation(len(features)) for _ in range(draws)]
         for way, (begin, end) in {
             "deletion": (features, usual),
             "insertion": (usual, features),
         }.items():
-            start = model.assess(begin).score
+            start = model.score_of(begin)
             for name, several in orders.items():
                 changes = [
-                    [model.assess(_mixed(begin, end, order, share)).score - start
+                    [model.score_of(_mixed(begin, end, order, share)) - start
                      for share in SHARES]
                     for order in several
                 ]  # fmt: skip

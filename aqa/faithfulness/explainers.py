@@ -16,7 +16,7 @@ Explainer = Callable[[np.ndarray], np.ndarray]
 
 def explained(model: ScoringModel, features: np.ndarray) -> Explanation:
     """AqaError where the model cannot explain."""
-    explanation = model.assess(features, explain=True).explanation
+    explanation = model.assess(features).explanation
     if explanation is None:
         raise AqaError("the checkpoint knows no average routine: train it again")
     return explanation

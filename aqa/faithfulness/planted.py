@@ -55,7 +55,7 @@ def planted_changes(
     random, order = np.random.default_rng(seed), np.argsort(scores)
     ends = max(1, len(order) // 5)
     worst, best = order[:ends], order[-ends:]
-    before = [(explain(features), model.assess(features).score) for features in videos]
+    before = [(explain(features), model.score_of(features)) for features in videos]
     found = []
     for length in lengths:
         rows = []
@@ -89,7 +89,7 @@ def _row(
     window: slice,
 ) -> tuple[float, float, bool, float, float, float]:
     """Change of the score, of the window's contributions; hit, chance, outside, rank."""
-    change = model.assess(other).score - before[1]
+    change = model.score_of(other) - before[1]
     if abs(change) < LEAST:
         return (change, 0.0, False, 0.0, 0.0, 0.0)
     after = explain(other)

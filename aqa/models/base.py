@@ -21,6 +21,8 @@ from aqa.models.calibration import Calibration
 from aqa.models.explanation import Explanation, adding_up, integrated_gradients
 from aqa.models.parts import ScoreWeights
 
+_QUARTERS = 4
+
 
 @dataclass(frozen=True)
 class ModelOutput:
@@ -44,6 +46,25 @@ class Assessment:
     clip_scores: np.ndarray  # float64 [Q]
     aligned: bool  # True: entry q is clip q of the video; False: entry q is query q
     explanation: Explanation | None = None  # None: not asked for, or no average routine is known
+
+    @property
+    def baseline(self) -> float | None:
+        """The score of the average routine at the video's length."""
+        return self.explanation and self.explanation.baseline
+
+    @property
+    def contributions(self) -> np.ndarray | None:
+        """Float64 [T], one per clip of the video: points that add up to score minus baseline."""
+        return None if self.explanation is None else self.explanation.points
+
+    @property
+    def phases(self) -> np.ndarray | None:
+        """Float64 [4]: the contributions of each quarter of the clips."""
+        if self.explanation is None:
+            return None
+        points = self.explanation.points
+        quarter = (np.arange(len(points)) + 0.5) * _QUARTERS / len(points)
+        return np.bincount(quarter.astype(int), points, _QUARTERS)
 
 
 @dataclass(frozen=True)
@@ -155,13 +176,13 @@ class ScoringModel(nn.Module, ABC):
 
     @torch.no_grad()
     def assess(
-        self, features: np.ndarray | Tensor, grid: Grid | None = None, explain: bool = False
+        self, features: np.ndarray | Tensor, grid: Grid | None = None, explain: bool = True
     ) -> Assessment:
         """One video's features [T, C] -> its score and what it is made of, in score units.
 
         grid     which clips of the whole video these are, where some are lost. What is seen of the
                  whole has stand-ins for those (``Grid.fill``), which have no weight and no score.
-        explain  also what each clip contributes.
+        explain  also what each clip contributes; takes two to fifty times as long.
         """
         clips = torch.as_tensor(np.asarray(features), dtype=torch.float32)
         if clips.ndim != 2 or not len(clips):
@@ -182,6 +203,10 @@ class ScoringModel(nn.Module, ABC):
                 explanation = self._explain(clips, grid, score, weights * scores)
         self.train(was_training)
         return Assessment(score, weights, scores, self.aligned, explanation)
+
+    def score_of(self, features: np.ndarray | Tensor, grid: Grid | None = None) -> float:
+        """The score alone, as :meth:`assess` gives it."""
+        return self.assess(features, grid, explain=False).score
 
     def _weighted(self, clips: Tensor, grid: Grid | None) -> tuple[float, np.ndarray, np.ndarray]:
         """Score, weights and scores [Q], in score units."""

@@ -48,6 +48,9 @@ def integrated_gradients(
         at = usual + (step + 0.5) / _STEPS * (clips - usual)
         with torch.enable_grad():
             at = at.detach().requires_grad_(True)
-            (slope,) = torch.autograd.grad(score(at), at)
+            value = score(at)
+            if not value.requires_grad:  # a model that looks at nothing
+                break
+            (slope,) = torch.autograd.grad(value, at)
         total += (slope * (clips - usual)).sum(1).double().cpu() / _STEPS
     return total.numpy()

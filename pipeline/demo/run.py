@@ -164,7 +164,7 @@ def _clip_agreement(
 
     found = [
         spearman(
-            model.assess(read_features(example.features_path), explain=True).explanation.points,
+            model.assess(read_features(example.features_path)).contributions,
             routines[example.id].element_points,
         )
         for example in dataset.test

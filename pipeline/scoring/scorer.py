@@ -97,7 +97,7 @@ class Scorer:
     def _assess(self, name: str, features: ClipFeatures) -> Result:
         info, clips = self.model.info, features.clips
         grid = Grid.of_record(features.record, len(clips), name)
-        assessment = self.model.assess(clips, grid, explain=True)
+        assessment = self.model.assess(clips, grid)
         whole = len(clips) if grid is None else grid.clips
         origin = features.origin or info.origin
         starts, ends = clip_times(len(clips), origin, features.record)

@@ -74,7 +74,7 @@ def measure(count: int, lengths: list[int], seed: int) -> dict[str, object]:
         model = train(load_config("demo"), dataset, seed=seed)
         explain = of_model(model)
         points = {e.id: explain(clips[e.id]) for e in held_out}
-        scores = [model.assess(clips[e.id]).score for e in held_out]
+        scores = [model.score_of(clips[e.id]) for e in held_out]
         later = replace(spec, start_s=HALF_CLIP_S)
         names = [e.id for e in held_out]
         for name in set(routines) - set(names):

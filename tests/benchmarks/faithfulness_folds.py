@@ -103,7 +103,7 @@ def figures(
 ) -> dict[str, Any]:
     found = measure(model, videos, true, explain, draws=DRAWS).to_dict()
     found["curves"] = {key: value for key, value in found["curves"].items() if "area" in key}
-    found["spearman"] = spearman([model.assess(each).score for each in videos], true)
+    found["spearman"] = spearman([model.score_of(each) for each in videos], true)
     return found
 
 

@@ -74,21 +74,24 @@ def test_contributions_add_up_whatever_the_video(data, kind: str) -> None:
         np.concatenate([data[2][0]] * 3),
         random.normal(size=(30, CHANNELS)).astype(np.float32) * 5,
     ):
-        found = model.assess(features, explain=True)
+        found = model.assess(features)
         explained = found.explanation
         assert len(explained.points) == len(features)
         assert explained.points.sum() == pytest.approx(found.score - explained.baseline, abs=1e-6)
         assert np.isfinite(explained.points).all() and explained.remainder >= 0
         usual = model.average.at_length(len(features)).numpy()
-        assert model.assess(usual).score == pytest.approx(explained.baseline, abs=1e-9)
-        assert model.assess(features).explanation is None
+        assert model.score_of(usual) == pytest.approx(explained.baseline, abs=1e-9)
+        assert model.assess(features, explain=False).contributions is None
+        assert found.contributions is explained.points and found.baseline == explained.baseline
+        assert found.phases.shape == (4,)
+        assert found.phases.sum() == pytest.approx(explained.points.sum(), abs=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["clips", "published"])
 def test_lost_clips_have_no_points_and_the_rest_add_up(data, kind: str) -> None:
     model, whole = trained(kind, data[1], data[0]), data[2][0]
     positions = np.r_[0:20, 27 : len(whole)]
-    found = model.assess(whole[positions], Grid(positions, len(whole)), explain=True)
+    found = model.assess(whole[positions], Grid(positions, len(whole)))
     points = found.explanation.points
     assert len(points) == len(positions)
     assert points.sum() == pytest.approx(found.score - found.explanation.baseline, abs=1e-6)
@@ -128,16 +131,16 @@ def test_a_model_of_shuffled_labels_explains_nothing_of_the_true_one(model, data
 
 
 def test_models_that_have_members_say_how_far_they_disagree(model, data) -> None:
-    spread = model.assess(data[2][0], explain=True).explanation.spread
+    spread = model.assess(data[2][0]).explanation.spread
     assert (spread > 0).all()
     ridge = trained("ridge", data[1], data[0])
-    assert ridge.assess(data[2][0], explain=True).explanation.spread is None
+    assert ridge.assess(data[2][0]).explanation.spread is None
 
 
 def test_a_model_that_knows_no_average_routine_does_not_explain(model, data) -> None:
     torch.manual_seed(0)
     unknown = build_model(model.config, CHANNELS, dataclasses.replace(model.info)).eval()
-    assert unknown.assess(data[2][0], explain=True).explanation is None
+    assert unknown.assess(data[2][0]).explanation is None
     with pytest.raises(AqaError, match="no average routine: train it again"):
         of_model(unknown)(data[2][0])
 
