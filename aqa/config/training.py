@@ -31,9 +31,7 @@ class HonestTraining(Section):
     warmup_share: Rate = Field(
         0.1, description="share of the steps with a rising rate, before the cosine"
     )
-    gradient_clip: Positive = Field(
-        14.0, description="largest gradient norm, over all members of an ensemble"
-    )
+    gradient_clip: Positive = Field(14.0, description="largest norm of the gradient")
     score_loss: NotNegative = Field(
         1.0, description="weight of the squared error, in variances of the training scores"
     )
@@ -44,9 +42,7 @@ class HonestTraining(Section):
     view_clips: Count = Field(
         34, description="about as many clips of a video, evenly spread, are seen in a step"
     )
-    input_noise: NotNegative = Field(
-        0.2, description="deviation of the noise added to the networks' inputs"
-    )
+    input_noise: NotNegative = Field(0.2, description="deviation of the noise added to the inputs")
 
 
 class PaperTraining(Section):

@@ -59,12 +59,11 @@ class Assessment:
 
     @property
     def phases(self) -> np.ndarray | None:
-        """Float64 [4]: the contributions of each quarter of the clips."""
+        """Float64 [4]: the contributions of each quarter of the routine."""
         if self.explanation is None:
             return None
-        points = self.explanation.points
-        quarter = (np.arange(len(points)) + 0.5) * _QUARTERS / len(points)
-        return np.bincount(quarter.astype(int), points, _QUARTERS)
+        quarter = (self.explanation.phases * _QUARTERS).astype(int)
+        return np.bincount(quarter, self.explanation.points, _QUARTERS)
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,9 @@ class ScoringModel(nn.Module, ABC):
 
             points = integrated_gradients(scored, usual, clips) * (high - low)
         points, remainder = adding_up(points, score - baseline)
-        return Explanation(baseline, points, remainder, self._spread(clips, usual, grid))
+        places = np.arange(len(clips)) if grid is None else grid.positions
+        phases = (places + 0.5) / (len(clips) if grid is None else grid.clips)
+        return Explanation(baseline, points, phases, remainder, self._spread(clips, usual, grid))
 
     def _spread(self, clips: Tensor, usual: Tensor, grid: Grid | None) -> np.ndarray | None:
         """How far the members of a model disagree about each clip's points; None: it has none."""

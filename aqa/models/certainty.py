@@ -58,23 +58,19 @@ class Certainty:
         floor = self.floor / len(explanation.points)
         return np.maximum(self.factor * explanation.spread, floor)
 
-    def percentiles(self, points: np.ndarray, phases: np.ndarray) -> np.ndarray:
-        """0 to 100: which share of the training routines had fewer points there. ``phases`` [T] of
-        the clips, 0 to 1."""
-        number = _eighths(phases)
-        scaled = points * len(points)
+    def percentiles(self, explanation: Explanation) -> np.ndarray:
+        """0 to 100 [T]: which share of the training routines had fewer points there."""
+        scaled = explanation.points * len(explanation.points)
         shares = [
             np.interp(value, self.points[row], _QUANTILES)
-            for value, row in zip(scaled, number, strict=True)
+            for value, row in zip(scaled, _eighths(explanation), strict=True)
         ]
         return 100 * np.array(shares)
 
-    def typical(self, phases: np.ndarray) -> np.ndarray:
-        """The points that half of the training routines have at the ``phases`` [T] of all clips of
-        a routine."""
-        return np.array([self.points[row][len(_QUANTILES) // 2] for row in _eighths(phases)]) / len(
-            phases
-        )
+    def typical(self, explanation: Explanation) -> np.ndarray:
+        """[T]: the points that half of the training routines have there."""
+        medians = [self.points[row][len(_QUANTILES) // 2] for row in _eighths(explanation)]
+        return np.array(medians) / len(medians)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -86,8 +82,8 @@ class Certainty:
         return cls(**content) if content else None
 
 
-def _eighths(phases: np.ndarray) -> np.ndarray:
-    return np.minimum((phases * PHASES).astype(int), PHASES - 1)
+def _eighths(explanation: Explanation) -> np.ndarray:
+    return (explanation.phases * PHASES).astype(int)
 
 
 def find_certainty(
@@ -136,9 +132,8 @@ def _factor(parts: Sequence[tuple[np.ndarray, np.ndarray]], floor: float) -> flo
 def _by_phase(seen: Sequence[Seen]) -> list[list[float]]:
     rows: list[list[float]] = [[] for _ in range(PHASES)]
     for each in seen:
-        points = each.own.points
-        phases = (np.arange(len(points)) + 0.5) / len(points)
-        for number, value in zip(_eighths(phases), points, strict=True):
-            rows[number].append(float(value) * len(points))
+        points = each.own.points * len(each.own.points)
+        for row, value in zip(_eighths(each.own), points, strict=True):
+            rows[row].append(float(value))
     every = [value for row in rows for value in row]
     return [np.quantile(row or every, _QUANTILES).round(5).tolist() for row in rows]

@@ -17,12 +17,14 @@ class Explanation:
     """``points`` float64 [T], one per clip of the video, add up to the score minus ``baseline``,
     the score of the average routine at the video's length.
 
+    phases     float64 [T]: where in the whole routine the middle of each clip is, 0 to 1.
     remainder  share of |score - baseline| that was added only so that they do.
     spread     float64 [T] or None: how far the model's own members disagree (standard deviation).
     """
 
     baseline: float
     points: np.ndarray
+    phases: np.ndarray
     remainder: float
     spread: np.ndarray | None = None
 

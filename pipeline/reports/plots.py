@@ -45,8 +45,8 @@ def routine_figure(result: Result) -> Figure:
     top.set_title(f"score {result.score:.2f}", loc="right", fontsize=10, color=GAIN, weight="bold")
     margins = result.margins
     colours = [
-        to_rgba(GAIN if margin >= 0 else LOSS, 0.35 if _within_noise(part, margin) else 1.0)
-        for margin, part in zip(margins, result.parts, strict=True)
+        to_rgba(GAIN if margin >= 0 else LOSS, 0.35 if clear is False else 1.0)
+        for margin, clear in zip(margins, result.stands_out, strict=True)
     ]
     bottom.bar(
         starts,
@@ -75,10 +75,6 @@ def routine_figure(result: Result) -> Figure:
         bare(axes)
     bottom.set_xlim(starts[0], ends[-1])
     return figure
-
-
-def _within_noise(part: Contribution, margin: float) -> bool:
-    return part.high is not None and abs(margin) <= part.high - part.points
 
 
 def _running_sum(axes: Axes, result: Result, starts: np.ndarray, ends: np.ndarray) -> None:

@@ -136,13 +136,6 @@ def evaluate_checkpoints(paths: Sequence[Path], labelled: Labelled, console: Con
     models = []
     for path in paths:
         models.append(on_labels(load_checkpoint(path), path, labelled, console))
-    for path, model in zip(paths, models, strict=True):
-        known = sum(bool(model.trained_on(e.read(model.channels)[0])) for e in labelled.examples)
-        if known:
-            console.warn(
-                f"{path} was trained on {known} of these {len(labelled.examples)} videos: it does "
-                "better on them"
-            )
     names = {(model.info.score_name, model.channels) for model in models}
     if len(names) > 1:
         kinds = " and ".join(f"{score} from {width} channels" for score, width in sorted(names))
@@ -161,6 +154,12 @@ def on_labels(
     """The model as it gives the score that the labels are of; UsageError if it never learned it,
     AqaError if it knows other features."""
     check_origin(model.info, labelled.origin, "features to evaluate on")
+    examples = labelled.examples if model.info.training_marks else ()
+    known = sum(bool(model.trained_on(e.read(model.channels)[0])) for e in examples)
+    if known:
+        console.warn(
+            f"{path} was trained on {known} of these {len(examples)} videos: it does better on them"
+        )
     wanted, given = labelled.score, model.info.score_name
     if wanted in (None, given):
         return model

@@ -6,21 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aqa.data import Grid
-from aqa.models import Assessment, Certainty, ScoringModel
+from aqa.models import Assessment, Certainty, Explanation, ScoringModel
 from pipeline.scoring.result import QUARTERS, Contribution, Explained, Phase, Times
 
 
 def explain(
-    model: ScoringModel, assessment: Assessment, starts: Times, ends: Times, grid: Grid | None
+    model: ScoringModel, assessment: Assessment, starts: Times, ends: Times
 ) -> Explained | None:
     """``starts`` and ``ends`` of the clips that there are, seconds or None."""
     explanation = assessment.explanation
     if explanation is None:
         return None
     points, count = explanation.points, len(explanation.points)
-    places = (np.arange(count) if grid is None else grid.positions) + 0.5
-    phases = places / (count if grid is None else grid.clips)
     certainty = Certainty.of(model.info)
     widths = certainty and certainty.widths(explanation)
     mean = certainty and certainty.mean_score
@@ -32,10 +29,10 @@ def explain(
                 starts, ends, points, [None] * count if widths is None else widths, strict=True
             )
         ),
-        phases=_phases(points, phases, starts, ends, _named_parts(model)),
+        phases=_phases(explanation, starts, ends, _named_parts(model)),
         baseline_above_mean=None if mean is None else explanation.baseline - mean,
-        percentiles=None if certainty is None else tuple(certainty.percentiles(points, phases)),
-        typical=None if certainty is None else tuple(certainty.typical(phases)),
+        percentiles=None if certainty is None else tuple(certainty.percentiles(explanation)),
+        typical=None if certainty is None else tuple(certainty.typical(explanation)),
     )
 
 
@@ -51,25 +48,21 @@ def _named_parts(model: ScoringModel) -> Mapping[str, Sequence[float]]:
 
 
 def _phases(
-    points: np.ndarray,
-    phases: np.ndarray,
-    starts: Times,
-    ends: Times,
-    named: Mapping[str, Sequence[float]],
+    explanation: Explanation, starts: Times, ends: Times, named: Mapping[str, Sequence[float]]
 ) -> tuple[Phase, ...]:
     """The quarters, then what the experiment's config names."""
     count = len(QUARTERS)
     spans = {name: (number / count, (number + 1) / count) for number, name in enumerate(QUARTERS)}
     found = []
     for name, (begin, end) in [*spans.items(), *named.items()]:
-        (inside,) = np.nonzero((phases >= begin) & (phases < end))
+        (inside,) = np.nonzero((explanation.phases >= begin) & (explanation.phases < end))
         known = len(inside) > 0 and starts[0] is not None
         found.append(
             Phase(
                 name,
                 starts[inside[0]] if known else None,
                 ends[inside[-1]] if known else None,
-                float(points[inside].sum()),
+                float(explanation.points[inside].sum()),
             )
         )
     return tuple(found)

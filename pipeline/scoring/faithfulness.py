@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aqa import load_checkpoint
+import numpy as np
+
+from aqa import ScoringModel, load_checkpoint
 from aqa.faithfulness import Faithfulness, at_random, measure, of_model, rank_agreement
 from pipeline.scoring.agreement import Labelled, on_labels
 from pipeline.workspace import Console
@@ -48,11 +51,13 @@ def measure_faithfulness(paths: Sequence[Path], labelled: Labelled, console: Con
             ticker.advance(str(path))
         chance = measure(models[0], videos, scores, explain=at_random(0))
         ticker.advance("chance")
+    return Truth(
+        labelled.name, models[0].info.score_name, tuple(members), chance, _agreement(models, videos)
+    )
+
+
+def _agreement(models: Sequence[ScoringModel], videos: Sequence[np.ndarray]) -> float | None:
+    if len(models) < 2:
+        return None
     points = [[of_model(model)(each) for each in videos] for model in models]
-    pairs = [
-        rank_agreement(one, other)
-        for place, one in enumerate(points)
-        for other in points[place + 1 :]
-    ]
-    agreement = sum(pairs) / len(pairs) if pairs else None
-    return Truth(labelled.name, models[0].info.score_name, tuple(members), chance, agreement)
+    return float(np.mean([rank_agreement(*pair) for pair in itertools.combinations(points, 2)]))

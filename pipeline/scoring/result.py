@@ -6,6 +6,7 @@ Nothing here knows how features come about: a result is of any features of a vid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ class Result:
             remarks.append("How sure each contribution is, the checkpoint does not say.")
         return remarks
 
-    @property
+    @cached_property
     def parts(self) -> tuple[Contribution, ...]:
         """What each clip contributes; of a checkpoint that cannot say, what it adds to or takes
         from the routine's own average."""
@@ -136,16 +137,25 @@ class Result:
             for clip in self.clips
         )
 
-    @property
+    @cached_property
     def gains(self) -> np.ndarray:
         """The points of ``parts``."""
         return np.array([part.points for part in self.parts])
 
-    @property
+    @cached_property
     def margins(self) -> np.ndarray:
         """By how much each clip's points are above what is typical there: what is won and lost."""
         known = self.explained is not None and self.explained.typical is not None
         return self.gains - np.array(self.explained.typical) if known else self.gains
+
+    @cached_property
+    def stands_out(self) -> list[bool | None]:
+        """Whether each clip is further from what is typical than another model might be; None where
+        the checkpoint cannot say."""
+        return [
+            None if part.high is None else bool(abs(margin) > part.high - part.points)
+            for part, margin in zip(self.parts, self.margins, strict=True)
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -185,7 +195,6 @@ QUARTERS = ("first quarter", "second quarter", "third quarter", "last quarter")
 def moment(result: Result, index: int) -> Moment:
     part, explained = result.parts[index], result.explained
     compared = explained is not None and explained.typical is not None
-    sure = _is_sure(result, index)
     return Moment(
         when=when(part.start_s, part.end_s, index),
         quarter=QUARTERS[index * len(QUARTERS) // len(result.parts)].removesuffix(" quarter"),
@@ -193,7 +202,7 @@ def moment(result: Result, index: int) -> Moment:
         width="" if part.high is None else f"+-{part.high - part.points:.2f}",
         typical=f"{explained.typical[index]:+.3f}" if compared else "",
         above=f"{explained.percentiles[index]:.0f} %" if compared else "",
-        sure={None: "", True: "sure", False: "within noise"}[sure],
+        sure={None: "", True: "sure", False: "within noise"}[result.stands_out[index]],
     )
 
 
@@ -203,15 +212,8 @@ def moments(result: Result, *, best: bool, count: int = MOMENTS) -> list[Moment]
     margins = result.margins
     order = np.argsort(-margins if best else margins, kind="stable")
     named = [i for i in order if (margins[i] > 0) == best and margins[i] != 0]
-    return [moment(result, i) for i in named if _is_sure(result, i) is not False][:count]
-
-
-def _is_sure(result: Result, index: int) -> bool | None:
-    """Whether a clip is further from what is typical than another model might be."""
-    part = result.parts[index]
-    if part.high is None:
-        return None
-    return bool(abs(result.margins[index]) > part.high - part.points)
+    stands_out = result.stands_out
+    return [moment(result, i) for i in named if stands_out[i] is not False][:count]
 
 
 def when(start_s: float | None, end_s: float | None, index: int) -> str:

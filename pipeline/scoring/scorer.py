@@ -101,7 +101,7 @@ class Scorer:
         whole = len(clips) if grid is None else grid.clips
         origin = features.origin or info.origin
         starts, ends = clip_times(len(clips), origin, features.record)
-        explained = explain(self.model, assessment, starts, ends, grid)
+        explained = explain(self.model, assessment, starts, ends)
         seen = self.model.assessed(whole)
         if not assessment.aligned:
             if grid is not None:
