@@ -2,9 +2,10 @@
 
     python tests/benchmarks/backbone_speed.py [--backbone swin3d_t] [--threads 2] [--rounds 3]
 
-Against torchvision's own module in float32 on as many threads, ``contiguous32`` clips. ``share`` is
-that of this machine's rate of matrix products in the same precision, measured in the same run, that
-the products of the network (torchvision's own count) come to.
+Against torchvision's own module in float32 on as many threads, ``contiguous32`` clips; OpenVINO as
+a worker has it, a clip in each thread. ``share`` is that of this machine's rate of matrix products
+in the same precision, measured in the same run, that the products of the network (torchvision's own
+count) come to.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -44,8 +46,8 @@ def products_per_second(kind: torch.dtype) -> float:
     return size**3 / min(seconds(lambda: one @ other) for _ in range(6))
 
 
-def ways(name: str) -> dict[str, tuple[Callable[[torch.Tensor], object], str]]:
-    """By name: what computes a clip, and its precision."""
+def ways(name: str, threads: int) -> dict[str, tuple[Callable[[torch.Tensor], object], str]]:
+    """By name: what computes a clip, or with OpenVINO as many as threads; and its precision."""
     backbone = build_backbone(name)
     shape = get_protocol(PROTOCOL).clip_shape[:3]
     found: dict[str, tuple[Callable[[torch.Tensor], object], str]] = {
@@ -54,15 +56,27 @@ def ways(name: str) -> dict[str, tuple[Callable[[torch.Tensor], object], str]]:
     for precision in ("float32", "bf16") if computes_bf16() else ("float32",):
         wanted = Wanted(name, "random", backbone.identity.weights_digest, shape, precision)
         for engine in ("torch", "openvino"):
-            compute = open_engine(engine, "cpu", wanted, lambda line: print(line, flush=True))
+            compute = open_engine(
+                engine, "cpu", wanted, lambda line: print(line, flush=True), threads
+            )
+            if engine == "openvino":
+                compute = in_threads(compute, threads)
             found[f"{engine} {precision}"] = (compute, precision)
     return found
+
+
+def in_threads(
+    compute: Callable[[torch.Tensor], object], threads: int
+) -> Callable[[torch.Tensor], object]:
+    """A clip in each of so many threads at once, that stay."""
+    pool = ThreadPoolExecutor(threads)
+    return lambda clip: list(pool.map(compute, [clip] * threads))
 
 
 def measure(name: str, threads: int, rounds: int) -> list[dict[str, object]]:
     torch.set_num_threads(threads)
     clip = torch.rand((1, 3, *get_protocol(PROTOCOL).clip_shape[:3])).sub_(0.5).mul_(4)
-    computing = ways(name)
+    computing = ways(name, threads)
     counted = products(computing["torchvision float32"][0], clip)
     taken: dict[str, list[float]] = {way: [] for way in computing}
     with torch.inference_mode():
@@ -73,7 +87,8 @@ def measure(name: str, threads: int, rounds: int) -> list[dict[str, object]]:
             "float32": products_per_second(torch.float32),
             "bf16": products_per_second(torch.bfloat16),
         }
-    medians = {way: statistics.median(each[1:]) for way, each in taken.items()}
+    at_once = {way: threads if way.startswith("openvino") else 1 for way in taken}
+    medians = {way: statistics.median(each[1:]) / at_once[way] for way, each in taken.items()}
     usual = medians["torchvision float32"]
     return [
         {

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -96,7 +97,8 @@ def frames_per_s(work: Callable[[], int], cores: int) -> float:
 def keep_to(cores: set[int]) -> None:
     """All threads that there are, one of which starts the reading processes."""
     for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), cores)
+        with suppress(ProcessLookupError):  # it has ended since
+            os.sched_setaffinity(int(thread), cores)
 
 
 def shares(video: Path, images: Path) -> dict[str, dict[str, float]]:

@@ -1,11 +1,12 @@
 """All benchmarks of speed and memory in one sitting: ``make bench``.
 
-    python tests/benchmarks/sitting.py [DATA_ROOT] [--output docs] [--quick] [--only SCRIPT ...]
+    python tests/benchmarks/sitting.py [DATA_ROOT] [--output docs] [--quick] [--only TEXT ...]
 
 Runs each script as a person would, one after another, and writes ``benchmarks.md`` and ``.json``:
 the machine, the versions, and each figure with its baseline, ratio and limit. An hour at most on
 two cores; ``--quick`` is a form of seconds with figures that mean nothing. A script that fails is
-named in the table, and the others go on.
+named in the table, and the others go on. ``--only`` measures again what has TEXT in its command,
+and keeps what an earlier sitting wrote of the rest.
 """
 
 from __future__ import annotations
@@ -208,9 +209,9 @@ def quick() -> list[Step]:
 def video_hours(rows: dict[str, Rows]) -> Iterator[Figure]:
     """Of 720p H.264 that a core reads and computes in an hour, for each backbone measured alone on
     one core."""
-    for (found,) in (rows[key] for key in rows if key.startswith("decoding_speed")):
+    for (found,) in (rows[key] for key in rows if "/decoding_speed." in key):
         frame_s = 1 / found["frames_per_s"]["ours, video"]
-        for row in (row for key in rows if key.startswith("backbone_speed") for row in rows[key]):
+        for row in (row for key in rows if "/backbone_speed." in key for row in rows[key]):
             if row["threads"] == 1 and not row["way"].startswith("torch "):
                 core_s = row["seconds"] + 32 * frame_s
                 yield Figure("backbone_speed, decoding_speed", f"{row['backbone']}, {row['way']}",
@@ -225,6 +226,18 @@ def lines_of(step: Step) -> Rows:
         return [json.loads(done.stdout)]
     except ValueError:
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def figures_of(
+    steps: list[Step], rows: dict[str, Rows], failed: dict[str, str]
+) -> Iterator[Figure]:
+    """Of every step that was measured; one whose lines do not say what is expected has failed."""
+    for step in steps:
+        try:
+            yield from step.figures(rows[step.command]) if step.command in rows else ()
+        except (ValueError, LookupError) as error:
+            failed[step.command] = f"{type(error).__name__}: {error}"
+    yield from video_hours(rows)
 
 
 def machine() -> dict[str, Any]:
@@ -244,7 +257,7 @@ def page(report: dict[str, Any]) -> str:
     lines = [
         "# Benchmarks of speed and memory",
         "",
-        f"Made by `make bench` in one sitting of {report['minutes']} minutes on {report['date']}; "
+        f"Made by `make bench` in {report['minutes']} minutes, finished on {report['date']}; "
         "baselines are measured in turns with ours, and ratios are what counts: the machine is "
         "shared. What each one means: tests/benchmarks/README.md.",
         "",
@@ -276,32 +289,38 @@ def main() -> int:
     parser.add_argument("data_root", type=Path, nargs="?", help="of Fis-V, for training_speed")
     parser.add_argument("--output", type=Path, default=Path("docs"))
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", nargs="+", metavar="SCRIPT")
+    parser.add_argument("--only", nargs="+", metavar="TEXT")
     options = parser.parse_args()
     data = options.data_root if options.data_root and options.data_root.is_dir() else None
     steps = quick() if options.quick else full(data)
-    steps = [step for step in steps if not options.only or step.script in options.only]
-    began, figures, rows, failed = time.monotonic(), [], {}, []
     options.output.mkdir(parents=True, exist_ok=True)
+    kept, rows, minutes, began = options.output / "benchmarks.json", {}, 0, time.monotonic()
+    if options.only and kept.exists():
+        before = json.loads(kept.read_text())
+        rows, minutes = before["rows"], before["minutes"]
+    failed: dict[str, str] = {}
     for step in steps:
+        if options.only and not any(text in step.command for text in options.only):
+            continue
         print(f"{(time.monotonic() - began) / 60:5.1f} min  {step.command}", flush=True)
+        rows.pop(step.command, None)
         try:
-            rows[step.command.removeprefix("python tests/benchmarks/")] = found = lines_of(step)
-            figures += step.figures(found)
-        except (subprocess.CalledProcessError, ValueError, LookupError) as error:
-            failed.append(f"{step.command}: {type(error).__name__}: {error}")
+            rows[step.command] = lines_of(step)
+        except subprocess.CalledProcessError as error:
+            failed[step.command] = f"status {error.returncode}"
         report = {
             "date": time.strftime("%Y-%m-%d"),
-            "minutes": round((time.monotonic() - began) / 60),
+            "minutes": minutes + round((time.monotonic() - began) / 60),
             "machine": machine(),
             "commands": [(each.script, each.command) for each in steps],
-            "figures": [asdict(figure) for figure in [*figures, *video_hours(rows)]],
-            "failed": failed,
+            "figures": [asdict(figure) for figure in figures_of(steps, rows, failed)],
+            "failed": [f"{command}: {reason}" for command, reason in failed.items()],
+            "rows": rows,
         }
         # After each step: what was measured is kept if the sitting is cut off.
-        (options.output / "benchmarks.json").write_text(json.dumps(report, indent=1) + "\n")
+        kept.write_text(json.dumps(report, indent=1) + "\n")
         (options.output / "benchmarks.md").write_text(page(report))
-    print("\n".join(failed) or f"{options.output / 'benchmarks.md'}", flush=True)
+    print("\n".join(failed.values()) or f"{options.output / 'benchmarks.md'}", flush=True)
     return 1 if failed else 0
 
 
