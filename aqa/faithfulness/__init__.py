@@ -5,6 +5,7 @@ from aqa.faithfulness.explainers import Explainer, at_random, of_model
 from aqa.faithfulness.measuring import Faithfulness, measure
 from aqa.faithfulness.planted import FEWEST_PAIRS, Planted, planted_changes
 from aqa.faithfulness.steadiness import Stability, rank_agreement, stability
+from aqa.faithfulness.watching import Watch
 
 __all__ = [
     "FEWEST_PAIRS",
@@ -14,6 +15,7 @@ __all__ = [
     "Faithfulness",
     "Planted",
     "Stability",
+    "Watch",
     "at_random",
     "curves",
     "measure",

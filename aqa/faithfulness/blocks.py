@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.faithfulness.explainers import Explainer
+from aqa.faithfulness.watching import Watch, unwatched, watched
 from aqa.models import ScoringModel
 
 LENGTHS = (5, 10, 20)
@@ -53,12 +54,13 @@ def replaced_blocks(
     draws: int = 6,
     lengths: Sequence[int] = LENGTHS,
     seed: int = 0,
+    watch: Watch = unwatched,
 ) -> Blocks:
     """``draws`` blocks of each length at random starts of every video [T, C], where it has room for
     one beside other clips; ``explain`` never sees where they lie."""
     random = np.random.default_rng(seed)
     found = Blocks({length: [] for length in lengths}, {length: [] for length in lengths})
-    for features in videos:
+    for features in watched(videos, "blocks", watch):
         points, score = explain(features), model.score_of(features)
         usual = model.average.at_length(len(features)).numpy()
         for length in (length for length in lengths if length < len(features)):
@@ -84,6 +86,7 @@ def curves(
     *,
     draws: int = 3,
     seed: int = 0,
+    watch: Watch = unwatched,
 ) -> dict[str, np.ndarray]:
     """Mean change of the score, in points, where growing shares of the clips are replaced by the
     average routine's: those that won most first, those of the greatest weight, at random.
@@ -92,7 +95,7 @@ def curves(
     SHARES; the further apart from "at random", the truer the order.
     """
     random, total = np.random.default_rng(seed), {}
-    for features in videos:
+    for features in watched(videos, "curves", watch):
         usual = model.average.at_length(len(features)).numpy()
         weights = model.assess(features, explain=False).clip_weights
         orders = {"by contribution": [np.argsort(-explain(features), kind="stable")]}

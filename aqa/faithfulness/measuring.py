@@ -21,6 +21,7 @@ from aqa.faithfulness.blocks import (
 from aqa.faithfulness.explainers import Explainer, explained, of_model
 from aqa.faithfulness.planted import Planted, planted_changes
 from aqa.faithfulness.steadiness import Stability, stability
+from aqa.faithfulness.watching import Watch, unwatched, watched
 from aqa.models import ScoringModel
 
 # Curves take a hundred assessments a routine.
@@ -69,9 +70,10 @@ def measure(
     *,
     draws: int = 6,
     seed: int = 0,
+    watch: Watch = unwatched,
 ) -> Faithfulness:
     """``explain`` in place of the model's own explanation, for what must come out at chance;
-    ``draws`` blocks of each length in each video."""
+    ``draws`` blocks of each length in each video; ``watch`` hears how far it is."""
     longest = max(map(len, videos), default=0)
     if longest <= min(LENGTHS):
         raise AqaError(
@@ -81,12 +83,14 @@ def measure(
     remainders = [0.0]
     if explain is None:
         explain = of_model(model)
-        remainders = [explained(model, each).remainder for each in videos]
+        remainders = [
+            explained(model, each).remainder for each in watched(videos, "remainders", watch)
+        ]
     return Faithfulness(
         len(videos),
-        replaced_blocks(model, explain, videos, draws=draws, seed=seed),
-        curves(model, explain, videos[:_CURVES_OF], seed=seed),
-        planted_changes(model, explain, videos, scores, seed=seed),
-        stability(explain, videos),
+        replaced_blocks(model, explain, videos, draws=draws, seed=seed, watch=watch),
+        curves(model, explain, videos[:_CURVES_OF], seed=seed, watch=watch),
+        planted_changes(model, explain, videos, scores, seed=seed, watch=watch),
+        stability(explain, videos, watch),
         float(np.median(remainders)),
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aqa.faithfulness.explainers import Explainer
+from aqa.faithfulness.watching import Watch, unwatched, watched
 from aqa.models import ScoringModel
 
 LENGTHS = (5, 10, 20)
@@ -49,6 +50,7 @@ def planted_changes(
     *,
     lengths: Sequence[int] = LENGTHS,
     seed: int = 0,
+    watch: Watch = unwatched,
 ) -> list[Planted]:
     """Every routine, at each place and length, with a window of one of the fifth that scored best
     and of one of the fifth that scored worst (``scores``: the judges')."""
@@ -59,7 +61,8 @@ def planted_changes(
     found = []
     for length in lengths:
         rows = []
-        for number, features in enumerate(videos):
+        what = f"planted windows of {length}"
+        for number, features in enumerate(watched(videos, what, watch)):
             if len(features) <= 2 * length:
                 continue
             for place in PLACES.values():

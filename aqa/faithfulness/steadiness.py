@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from aqa.faithfulness.explainers import Explainer
+from aqa.faithfulness.watching import Watch, unwatched, watched
 from aqa.metrics import spearman
 
 DROPPED = 5
@@ -25,11 +26,15 @@ class Stability:
         return asdict(self)
 
 
-def stability(explain: Explainer, videos: Sequence[np.ndarray]) -> Stability:
+def stability(
+    explain: Explainer, videos: Sequence[np.ndarray], watch: Watch = unwatched
+) -> Stability:
     long = [features for features in videos if len(features) > 2 * DROPPED]
-    points = [explain(features) for features in long]
-    cut = [explain(features[:-DROPPED]) for features in long]
-    half = [explain(features.astype(np.float16).astype(np.float32)) for features in long]
+    points, cut, half = [], [], []
+    for features in watched(long, "stability", watch):
+        points.append(explain(features))
+        cut.append(explain(features[:-DROPPED]))
+        half.append(explain(features.astype(np.float16).astype(np.float32)))
     return Stability(
         rank_agreement([row[:-DROPPED] for row in points], cut), rank_agreement(points, half)
     )

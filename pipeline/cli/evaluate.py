@@ -72,7 +72,7 @@ def evaluate(
         evaluate_checkpoints,
         find_examples,
         measure_faithfulness,
-        pick_checkpoint,
+        pick_checkpoints,
     )
     from pipeline.workspace import RunFolder, load_settings, require_writable
     from pipeline.workspace import data_root as find_data_root
@@ -85,7 +85,7 @@ def evaluate(
         console.note(f"features: {features}, extracted last ({last.finished}); others: --features")
     if (labels is None) == (config is None) or (features is None and labels is not None):
         raise UsageError("give either --features DIR with --labels FILE, or --config NAME")
-    checkpoints = checkpoint or [pick_checkpoint(None, runs, console)]
+    checkpoints = checkpoint or pick_checkpoints(None, runs, console)
     if output is not None:
         require_writable(output)
     root = find_data_root(data_root, settings) if config else None

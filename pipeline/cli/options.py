@@ -87,7 +87,7 @@ RayAddress = Annotated[
 ]
 
 
-def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
+def guarded(command: Callable[..., int | None], *, resumes: bool = True) -> Callable[..., None]:
     """A user's mistake becomes one line and status 2; an interruption says how to go on."""
 
     @functools.wraps(command)
@@ -111,7 +111,8 @@ def guarded(command: Callable[..., int | None]) -> Callable[..., None]:
             what, status = "interrupted", INTERRUPTED
             if isinstance(error, Terminated):
                 what, status = "terminated", TERMINATED
-            Console().error(f"{what}; what is finished is kept, the same command does the rest")
+            how = "what is finished is kept, the same command does the rest"
+            Console().error(f"{what}; {how if resumes else 'nothing was written'}")
             raise typer.Exit(status) from None
         raise typer.Exit(status or 0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,10 +31,10 @@ def score(
         typer.Argument(metavar="VIDEO...", help="Videos, folders, or feature .npy files."),
     ],
     checkpoint: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
-            help="A trained checkpoint, or a shipped model's name (see `models`). Default: the one "
-            "trained last here."
+            help="A trained checkpoint, or a shipped model's name (see `models`); several of one "
+            "score are an ensemble, of several scores one pass. Default: the one trained last here."
         ),
     ] = None,
     backbone: Backbone = None,
@@ -62,6 +64,8 @@ def score(
       aqa-pipeline score video.mp4
 
       aqa-pipeline score videos/ --checkpoint model.pt --report report.html
+
+      aqa-pipeline score video.mp4 --checkpoint fisv-tes --checkpoint fisv-pcs
     """
     from extractors.readers import VIDEO_SUFFIXES
     from pipeline.footage import collect, without_other_kinds
@@ -71,7 +75,7 @@ def score(
         Extraction,
         Part,
         Scorer,
-        pick_checkpoint,
+        pick_checkpoints,
         score_all,
     )
     from pipeline.workspace import RunFolder, load_settings, require_writable
@@ -89,7 +93,7 @@ def score(
         weights=weights,
         engine=engine or settings.engine,
     )
-    picked = pick_checkpoint(checkpoint, RunFolder(settings.runs), console)
+    picked = pick_checkpoints(checkpoint, RunFolder(settings.runs), console)
     scorer = Scorer(picked, extraction, console)
     if report is not None:
         require_writable(report.parent)
@@ -105,6 +109,6 @@ def score(
     if report is not None:
         from pipeline.reports import write_report
 
-        write_report(report, results, failures)
+        write_report(report, results, failures, shlex.join(["aqa-pipeline", *sys.argv[1:]]))
         console.note(f"report: {report}")
     return 1 if failures else 0

@@ -174,7 +174,8 @@ def _clip_agreement(
 
 def _score(folder: Path, video: Path, device: str, console: Console) -> Result:
     extraction = Extraction(device=device, cache=folder / "scored")
-    result = Scorer(folder / "checkpoint.pt", extraction, console).score(Video(video.stem, video))
+    scorer = Scorer([folder / "checkpoint.pt"], extraction, console)
+    (result,) = scorer.score(Video(video.stem, video))
     write_json(folder / "score.json", {"results": [result.to_dict()]})
     save_png(routine_figure(result), folder / "score.png")
     write_report(folder / "report.html", [result], [])

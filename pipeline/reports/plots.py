@@ -5,11 +5,9 @@ Blue and orange are told apart by the colour-blind too.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
@@ -197,15 +195,6 @@ def bare(axes: Axes) -> None:
 
 def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=130, metadata={"Software": None})
-
-
-def to_svg(figure: Figure) -> str:
-    """The figure as an ``<svg>`` element for a page; the same figure gives the same text."""
-    with matplotlib.rc_context({"svg.hashsalt": "aqa", "svg.fonttype": "none"}):
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
 
 
 def _spans(

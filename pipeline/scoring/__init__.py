@@ -3,7 +3,14 @@
 import lazy_loader
 
 from pipeline.scoring.features import FEATURE_SUFFIX, Part
-from pipeline.scoring.result import ClipAssessment, Contribution, Result, moment, moments
+from pipeline.scoring.result import (
+    ClipAssessment,
+    Contribution,
+    Result,
+    moment,
+    moment_clips,
+    moments,
+)
 
 # They need torch.
 __getattr__, _, _heavy = lazy_loader.attach(
@@ -11,7 +18,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
     submod_attrs={
         "agreement": ["Agreement", "ENSEMBLE", "evaluate_checkpoints", "find_examples"],
         "faithfulness": ["Truth", "measure_faithfulness"],
-        "pick": ["pick_checkpoint"],
+        "pick": ["pick_checkpoints"],
         "scorer": ["Extraction", "Scorer", "score_all"],
     },
 )
@@ -30,7 +37,8 @@ __all__ = [
     "find_examples",
     "measure_faithfulness",
     "moment",
+    "moment_clips",
     "moments",
-    "pick_checkpoint",
+    "pick_checkpoints",
     "score_all",
 ]

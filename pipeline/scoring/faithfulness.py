@@ -45,11 +45,15 @@ def measure_faithfulness(paths: Sequence[Path], labelled: Labelled, console: Con
         features, grid = example.read(models[0].channels)
         videos.append(features if grid is None else grid.fill(features))
     members = []
-    with console.progress("measure", len(models) + 1, "checkpoint") as ticker:
+    with console.progress("measure", len(models) + 1, "explanation") as ticker:
+
+        def tell(what: str, number: int, of: int) -> None:
+            ticker.update(f"{what}: routine {number} of {of}")
+
         for path, model in zip(paths, models, strict=True):
-            members.append((str(path), measure(model, videos, scores)))
+            members.append((str(path), measure(model, videos, scores, watch=tell)))
             ticker.advance(str(path))
-        chance = measure(models[0], videos, scores, explain=at_random(0))
+        chance = measure(models[0], videos, scores, explain=at_random(0), watch=tell)
         ticker.advance("chance")
     return Truth(
         labelled.name, models[0].info.score_name, tuple(members), chance, _agreement(models, videos)

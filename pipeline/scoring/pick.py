@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from aqa.checkpoints import shipped_models
@@ -9,15 +10,20 @@ from pipeline.errors import UsageError
 from pipeline.workspace import Console, RunFolder
 
 
-def pick_checkpoint(option: Path | None, runs: RunFolder, console: Console) -> Path:
-    """``--checkpoint``, a file or a shipped model's name; else the one that was trained last here,
-    and says which."""
-    if option is not None:
+def pick_checkpoints(
+    options: Sequence[Path] | None, runs: RunFolder, console: Console
+) -> list[Path]:
+    """Each ``--checkpoint``, a file or a shipped model's name; else the one that was trained last
+    here, and says which."""
+    for option in options or ():
         if not option.is_file() and str(option) not in (shipped := shipped_models()):
             raise UsageError(
                 f"--checkpoint {option}: no such file; shipped models are {', '.join(shipped)}"
             )
-        return option
+    if options:
+        if len(set(options)) < len(options):
+            raise UsageError("--checkpoint: the same one twice")
+        return list(options)
     last = runs.last_training()
     if last is None:
         raise UsageError(
@@ -27,4 +33,4 @@ def pick_checkpoint(option: Path | None, runs: RunFolder, console: Console) -> P
     if not Path(last.checkpoint).is_file():
         raise UsageError(f"the last trained checkpoint {last.checkpoint} is gone: train again")
     console.note(f"checkpoint: {last.checkpoint} ({last.config}, trained last, {last.finished})")
-    return Path(last.checkpoint)
+    return [Path(last.checkpoint)]

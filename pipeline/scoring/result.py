@@ -96,6 +96,7 @@ class Result:
     left_out: str = ""  # which clips the model did not look at
     footage: tuple[str, ...] = ()  # what is to be said of the video that was read
     explained: Explained | None = None  # None: the checkpoint knows no average routine
+    training_scores: tuple[float, ...] | None = None  # their quantiles, from the least to the most
 
     @property
     def remarks(self) -> list[str]:
@@ -207,13 +208,18 @@ def moment(result: Result, index: int) -> Moment:
 
 
 def moments(result: Result, *, best: bool, count: int = MOMENTS) -> list[Moment]:
+    """Those of :func:`moment_clips` in words."""
+    return [moment(result, index) for index in moment_clips(result, best=best, count=count)]
+
+
+def moment_clips(result: Result, *, best: bool, count: int = MOMENTS) -> list[int]:
     """The clips that won (or lost) most against what is typical there, strongest first; none that
     is within noise."""
     margins = result.margins
     order = np.argsort(-margins if best else margins, kind="stable")
-    named = [i for i in order if (margins[i] > 0) == best and margins[i] != 0]
+    named = [int(i) for i in order if (margins[i] > 0) == best and margins[i] != 0]
     stands_out = result.stands_out
-    return [moment(result, i) for i in named if stands_out[i] is not False][:count]
+    return [i for i in named if stands_out[i] is not False][:count]
 
 
 def when(start_s: float | None, end_s: float | None, index: int) -> str:

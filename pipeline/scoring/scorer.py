@@ -1,4 +1,4 @@
-"""``aqa-pipeline score``: a routine's clip features to a score and its reasons.
+"""``aqa-pipeline score``: a routine's clip features to its scores and their reasons.
 
 A feature file is a video without its first step: both give features, which are assessed.
 """
@@ -11,32 +11,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from aqa.checkpoints import check_origin, load_checkpoint
-from aqa.data import Grid
 from aqa.errors import AqaError
 from aqa.models import ScoringModel, one_thread
 from extractors.errors import ExtractorError
 from pipeline.errors import Failure, UsageError, one_line
-from pipeline.footage import Video, footage_remarks
-from pipeline.scoring.explaining import explain
+from pipeline.footage import Video
+from pipeline.scoring.assessing import assess
+from pipeline.scoring.ensemble import mean_of
 from pipeline.scoring.features import (
     FEATURE_SUFFIX,
     WHOLE_VIDEO,
-    ClipFeatures,
     Part,
     stored_features,
 )
-from pipeline.scoring.result import ClipAssessment, Result, clip_times, equal_windows
-from pipeline.workspace import Console, counted
+from pipeline.scoring.result import Result
+from pipeline.workspace import Console
 
 if TYPE_CHECKING:
     from pipeline.scoring.videos import KeptFeatures
-
-# Beyond these a video is called unlike the training videos.
-CLIP_COUNT_MARGIN = 0.2
-STRANGE = 1.2
 
 
 @dataclass(frozen=True)
@@ -51,13 +44,19 @@ class Extraction:
 
 
 class Scorer:
-    """A checkpoint, and what makes the features that it needs (built when a video comes)."""
+    """Checkpoints, and what makes the features that they need (built when a video comes).
 
-    def __init__(self, checkpoint: Path, extraction: Extraction, console: Console) -> None:
-        self.checkpoint = checkpoint
+    Those of one score are an ensemble; others give a result each, in the order given. All look at
+    the same features, which are made once. UsageError for checkpoints that do not go together.
+    """
+
+    def __init__(
+        self, checkpoints: Sequence[Path], extraction: Extraction, console: Console
+    ) -> None:
         with one_thread():
-            self.model = load_checkpoint(checkpoint)
+            self._members = [(path, load_checkpoint(path)) for path in checkpoints]
         self._extraction, self._console = extraction, console
+        _require_one_kind(self._members)
 
     def prepare(self, items: Sequence[Video], part: Part) -> None:
         """Refuses, before any work, options and a backbone that cannot score these inputs."""
@@ -67,26 +66,32 @@ class Scorer:
                 "--start, --end and --stream choose a part of a video: feature files have none"
             )
         if videos:
-            check_origin(self.model.info, self._of_videos.origin, "features of the given backbone")
+            made = self._of_videos.origin
+            for _, model in self._members:
+                check_origin(model.info, made, "features of the given backbone")
 
-    def score(self, item: Video, part: Part = WHOLE_VIDEO) -> Result:
-        """Scores a feature file, a video or a frame folder. Features of another origin than the
-        checkpoint's are an AqaError."""
+    def score(self, item: Video, part: Part = WHOLE_VIDEO) -> list[Result]:
+        """Scores a feature file, a video or a frame folder: a result for each score. Features of
+        another origin than a checkpoint's are an AqaError."""
         if item.path.suffix == FEATURE_SUFFIX:
-            features = stored_features(item.path, self.model.channels)
+            features = stored_features(item.path, self._members[0][1].channels)
         else:
             features = self._of_videos.of(item, part)
-        check_origin(self.model.info, features.origin, str(item.path))
-        return self._assess(str(item.path), features)
+        of_score: dict[str, list[Result]] = {}
+        for path, model in self._members:
+            of_score.setdefault(model.info.score_name, []).append(
+                assess(model, path, str(item.path), features)
+            )
+        return [mean_of(results) for results in of_score.values()]
 
     @cached_property
     def _of_videos(self) -> KeptFeatures:
         from pipeline.scoring.videos import KeptFeatures, spec_like  # a feature file needs none
 
-        asked = self._extraction
+        asked, (checkpoint, model) = self._extraction, self._members[0]
         spec = spec_like(
-            self.model.info.origin,
-            self.checkpoint,
+            model.info.origin,
+            checkpoint,
             backbone=asked.backbone,
             weights=asked.weights,
             device=asked.device,
@@ -94,75 +99,25 @@ class Scorer:
         )
         return KeptFeatures(spec, asked.cache, self._console)
 
-    def _assess(self, name: str, features: ClipFeatures) -> Result:
-        info, clips = self.model.info, features.clips
-        grid = Grid.of_record(features.record, len(clips), name)
-        assessment = self.model.assess(clips, grid)
-        whole = len(clips) if grid is None else grid.clips
-        origin = features.origin or info.origin
-        starts, ends = clip_times(len(clips), origin, features.record)
-        explained = explain(self.model, assessment, starts, ends)
-        seen = self.model.assessed(whole)
-        if not assessment.aligned:
-            if grid is not None:
-                starts, ends = (np.interp(range(whole), grid.positions, t) for t in (starts, ends))
-            span = slice(seen.start, seen.stop)
-            windows = len(assessment.clip_weights)
-            starts, ends = equal_windows(starts[span], ends[span], windows)
-        shares = zip(starts, ends, assessment.clip_scores, assessment.clip_weights, strict=True)
-        return Result(
-            video=name,
-            score=float(assessment.score),
-            score_name=info.score_name,
-            score_range=tuple(info.score_range),
-            clips=tuple(
-                ClipAssessment(start, end, float(score), float(weight), assessment.aligned)
-                for start, end, score, weight in shares
-            ),
-            checkpoint=str(self.checkpoint),
-            features=origin,
-            interval=self.model.interval(assessment.score),
-            doubts=tuple(doubts(self.model, clips, whole)),
-            origin_assumed=features.origin is None and info.origin is not None,
-            left_out=left_out(seen, whole),
-            footage=tuple(footage_remarks(features.record)),
-            explained=explained,
-        )
 
-
-def left_out(seen: range, clips: int) -> str:
-    """What is to be said where a model looks at clips ``seen`` of a video only."""
-    if len(seen) == clips:
-        return ""
-    return (
-        f"The model looks at {len(seen)} clips, those from {seen.start + 1} to {seen.stop} of the "
-        f"video's {clips}: the others count for nothing."
-    )
-
-
-def doubts(model: ScoringModel, clips: np.ndarray, whole: int) -> list[str]:
-    """What sets clip features [T, C], of a video of ``whole`` clips, apart from the training
-    videos'."""
-    found = []
-    known = model.info.clip_counts
-    if known and not known[0] * (1 - CLIP_COUNT_MARGIN) <= whole <= known[1] * (
-        1 + CLIP_COUNT_MARGIN
-    ):
-        found.append(
-            f"The video has {counted(whole, 'clip')}, the training videos had "
-            f"{known[0]} to {known[1]}: the score is a guess."
-        )
-    if known := model.trained_on(clips):
-        found.append(
-            f"The model was trained on this video ({known}): it does better on it than on others."
-        )
-    times = model.strangeness(clips)
-    if times > STRANGE:
-        found.append(
-            f"Its features are {times:.1f} times as far from the average training video as those "
-            "of the furthest training video: the score is a guess."
-        )
-    return found
+def _require_one_kind(members: Sequence[tuple[Path, ScoringModel]]) -> None:
+    """Of features all of them; of its scale and of what is weighed those of one score."""
+    first_path, first = members[0]
+    ranges: dict[str, tuple[Path, ScoringModel]] = {}
+    for path, model in members[1:]:
+        if first.channels != model.channels:
+            raise UsageError(
+                f"{path} scores features of {model.channels} channels, {first_path} of "
+                f"{first.channels}: score with one after the other"
+            )
+        check_origin(first.info, model.info.origin, f"features that {path} was trained on")
+    for path, model in members:
+        other_path, other = ranges.setdefault(model.info.score_name, (path, model))
+        if model.info.score_range != other.info.score_range or model.aligned != other.aligned:
+            raise UsageError(
+                f"no ensemble: {other_path} and {path} both score {model.info.score_name}, but "
+                "on different scales, or one of them weighs queries and not clips"
+            )
 
 
 def score_all(
@@ -173,7 +128,7 @@ def score_all(
     failures: list[Failure] = []
     for item in items:
         try:
-            results.append(scorer.score(item, part))
+            results += scorer.score(item, part)
         except (AqaError, ExtractorError, OSError) as error:
             failures.append(Failure(str(item.path), one_line(error)))
     return results, failures

@@ -82,14 +82,12 @@ def test_only_what_is_not_noise_is_named(cli: Cli, place: Path, checkpoint: Path
     done = cli("score", feature, "--checkpoint", checkpoint, "--report", "page.html")
     assert done.exit_code == 0 and "points won and lost" in done.stdout
     named = done.stdout.count("won ") + done.stdout.count("lost ") - 2  # the title has both
-    page = Path("page.html").read_text()
-    assert "The average routine scores" in page
-    rows = page.split("All 24 clips")[1]
-    assert rows.count("<td>sure</td>") + rows.count("<td>within noise</td>") == CLIPS
-    assert 0 < named <= rows.count("<td>sure</td>") < CLIPS
-    moments = page.split("All 24 clips")[0]
-    assert "<td>within noise</td>" not in moments
-    assert moments.count("<td>sure</td>") == named
+    text = Path("page.html").read_text().split('type="application/json">')[1]
+    (entry,) = json.loads(text.split("<")[0])["routines"][0]["entries"]
+    clear = np.abs(entry["parts"]["margin"]) > entry["parts"]["width"]
+    assert len(clear) == CLIPS and 0 < named <= clear.sum() < CLIPS
+    moments = [*entry["won"], *entry["lost"]]
+    assert len(moments) == named and clear[moments].all()
 
 
 def test_widths_cover_another_fold_s_model(checkpoint: Path) -> None:

@@ -1,0 +1,341 @@
+"""The report page: what it holds, and what a person does with it in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.errors import Failure
+from pipeline.reports import write_report
+from pipeline.reports.page import _ASSETS, files
+from pipeline.scoring.result import ClipAssessment, Contribution, Explained, Phase, Result
+
+TEXTS = json.loads((files("pipeline.reports") / "assets/texts.json").read_text("utf-8"))
+NASTY = "<img src=x onerror=window.caught=1>';\"alert(1)//</script>.mp4"
+
+
+def routine(video: str, *, clips: int = 140, name: str = "tes", seed: int = 0) -> Result:
+    """As a model with everything that there is to say about it gives it."""
+    random = np.random.default_rng(seed)
+    points, typical = random.normal(0.05, 0.1, clips), np.full(clips, 0.05)
+    starts, scores = 1.28 * np.arange(clips), random.normal(30, 3, clips)
+    widths = np.full(clips, 0.05)
+    quarters = [float(part.sum()) for part in np.array_split(points, 4)]
+    names = ("first quarter", "second quarter", "third quarter", "last quarter")
+    return Result(
+        video=video,
+        score=20 + float(points.sum()),
+        score_name=name,
+        score_range=(0.0, 43.0),
+        clips=tuple(
+            ClipAssessment(float(s), float(s) + 1.28, float(score), 1 / clips, True)
+            for s, score in zip(starts, scores, strict=True)
+        ),
+        checkpoint="model.pt",
+        features=None,
+        interval=(15.0, 35.0),
+        explained=Explained(
+            baseline=20.0,
+            contributions=tuple(
+                Contribution(
+                    float(s), float(s) + 1.28, float(p), float(p - w), float(p + w), abs(p) > w
+                )
+                for s, p, w in zip(starts, points, widths, strict=True)
+            ),
+            phases=tuple(Phase(n, None, None, q) for n, q in zip(names, quarters, strict=True)),
+            baseline_above_mean=-8.0,
+            percentiles=tuple(random.uniform(0, 100, clips).tolist()),
+            typical=tuple(typical.tolist()),
+        ),
+        training_scores=tuple(np.linspace(10, 40, 21).tolist()),
+    )
+
+
+def written(path: Path, results: list[Result], *failures: Failure) -> str:
+    write_report(path, results, failures, "aqa-pipeline score a.mp4")
+    return path.read_text()
+
+
+def embedded(text: str, name: str) -> Any:
+    (found,) = re.findall(rf'<script id="{name}" type="application/json">(.*?)</script>', text)
+    return json.loads(found)
+
+
+def test_what_a_page_holds_stays_small(tmp_path: Path) -> None:
+    one = written(tmp_path / "one.html", [routine("a.mp4")])
+    assert len(one.encode()) < 200_000
+    several = [routine(f"{number}.mp4", seed=number) for number in range(11)]
+    more = len(written(tmp_path / "more.html", several).encode()) - len(one.encode())
+    assert more < 10 * 20_000
+    assert "MIT License" in one and "Leon Sorokin" in one
+
+
+def test_columns_add_up_to_the_score(tmp_path: Path) -> None:
+    result = routine("a.mp4")
+    document = embedded(written(tmp_path / "a.html", [result]), "document")
+    (entry,) = document["routines"][0]["entries"]
+    total = entry["baseline"] + sum(entry["parts"]["points"])
+    assert total == pytest.approx(entry["score"], abs=1e-6)
+    assert document["routines"][0]["source"] is None  # no such file
+    assert document["command"] == "aqa-pipeline score a.mp4"
+
+
+def test_scores_of_one_video_are_one_routine(tmp_path: Path) -> None:
+    results = [routine("a.mp4"), routine("a.mp4", name="pcs"), routine("b.mp4")]
+    routines = embedded(written(tmp_path / "a.html", results), "document")["routines"]
+    names = [[entry["score_name"] for entry in each["entries"]] for each in routines]
+    assert names == [["tes", "pcs"], ["tes"]]
+
+
+def test_every_text_is_there_in_every_language() -> None:
+    script = (files("pipeline.reports") / "assets/report.js").read_text("utf-8")
+    keys = set(TEXTS["en"])
+    assert set(TEXTS) == {"en", "de", "fr", "ja", "zh"}
+    for language, texts in TEXTS.items():
+        assert set(texts) == keys, language
+        for key, text in texts.items():
+            assert set(re.findall(r"\{\w+\}", text)) == set(
+                re.findall(r"\{\w+\}", TEXTS["en"][key])
+            )
+    used = set(re.findall(r'\bt\("(\w+)"', script)) | set(
+        re.findall(r'labelled\(".*?", "(\w+)"', script)
+    )
+    assert used <= keys
+    known = used | {f"{name} quarter" for name in ("first", "second", "third", "last")}
+    known |= {
+        "won",
+        "lost",
+        "sure",
+        "noise",
+        "sofar",
+        "clipscore",
+        "points",
+        "weights",
+        "time",
+        "clip",
+    }
+    assert keys <= known, "texts that nothing shows"
+    # No words of a language in the script itself, but for the names of languages and of us.
+    literals = re.findall(r'[`"]([A-Z][a-z]+ [a-z]+[^`"]*)[`"]', script)
+    assert [text for text in literals if "aqa" not in text] == []
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+    text = written(tmp_path / "a.html", [routine("a.mp4")])
+    assert "<link" not in text and "@import" not in text and "<script src" not in text
+    assert {"report.js", "report.css", "uplot.js"} < set(_ASSETS)
+
+
+# ---- in a browser ----
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Callable[..., Any]]:
+    """``opened(path, width=360)``: a page in the browser; at the end nothing was wrong with it, and
+    it asked for nothing but the files beside it."""
+    contexts, problems = [], []
+
+    def show(path: Path, width: int = 1000, **options: Any) -> Any:
+        contexts.append(
+            browser.new_context(viewport={"width": width, "height": 900}, locale="en", **options)
+        )
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: (
+                None
+                if asked.url.startswith(("file:", "blob:", "data:"))
+                else problems.append(asked.url)
+            ),
+        )
+        page.goto(path.as_uri())
+        page.wait_for_selector("canvas")
+        return page
+
+    yield show
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def saved(page: Any, name: str) -> str:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=name).first.click()
+    return Path(waiting.value.path()).read_text("utf-8")
+
+
+def test_as_many_clips_as_the_json_and_its_sum(opened: Callable, tmp_path: Path) -> None:
+    result = routine("a.mp4")
+    written(tmp_path / "a.html", [result])
+    page = opened(tmp_path / "a.html")
+    assert page.locator("tr[data-clip]").count() == 140
+    page.get_by_text("All clips (140)").click()
+    first = page.locator("tr[data-clip]").first
+    assert first.locator("td").nth(1).inner_text() == f"{result.gains[0]:+.3f}".replace(
+        "-", "\u2212"
+    )
+    page.get_by_text("How it was made").click()
+    (again,) = json.loads(saved(page, "Results as JSON"))["results"]
+    expected = json.loads(json.dumps(result.to_dict(), default=bool))
+    assert set(again) == set(expected)
+    for part, wanted in zip(again["contributions"], expected["contributions"], strict=True):
+        assert part == pytest.approx(wanted, abs=1e-6)
+    total = sum(part["points"] for part in again["contributions"])
+    assert total == pytest.approx(again["score"] - again["baseline"], abs=1e-6)
+    assert saved(page, "Clips as CSV").count("\n") == 141
+
+
+def test_columns_are_sorted(opened: Callable, tmp_path: Path) -> None:
+    result = routine("a.mp4", clips=20)
+    written(tmp_path / "a.html", [result])
+    page = opened(tmp_path / "a.html")
+    page.get_by_text("All clips (20)").click()
+    page.get_by_role("button", name="Points", exact=True).click()
+    shown = page.locator("tr[data-clip] td:nth-child(2)").all_inner_texts()
+    assert shown == [f"{p:+.3f}".replace("-", "\u2212") for p in sorted(result.gains, reverse=True)]
+    assert page.locator('th[aria-sort="descending"]').count() == 1
+
+
+def test_a_click_a_key_and_a_row_move_the_video(
+    opened: Callable, routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    video = routine_video("in/\u00fc #1.mp4", elements=20)  # 12.8 s
+    written(tmp_path / "a.html", [routine(str(video), clips=10)])
+    page = opened(tmp_path / "a.html")
+    page.wait_for_function("document.querySelector('video').readyState > 1")
+    now = lambda: page.evaluate("document.querySelector('video').currentTime")  # noqa: E731
+    over = page.locator(".u-over").nth(1)
+    over.click(position={"x": over.bounding_box()["width"] / 2, "y": 60})
+    assert now() == pytest.approx(6.4, abs=0.1)
+    head = page.locator(".head").nth(1).evaluate("e => e.getBoundingClientRect().left")
+    box = over.bounding_box()
+    assert head == pytest.approx(box["x"] + box["width"] / 2, abs=3)
+    page.keyboard.press("ArrowRight")
+    at = now()
+    assert at / 1.28 == pytest.approx(round(at / 1.28), abs=0.01) and 6.3 < at < 7.8
+    page.keyboard.press("ArrowLeft")
+    assert now() == pytest.approx(at - 1.28, abs=0.1)
+    before = now()
+    page.keyboard.press(".")
+    assert now() == pytest.approx(before + 0.04, abs=0.01)
+    page.get_by_text("All clips (10)").click()
+    page.locator("tr[data-clip]").nth(3).locator("td").nth(1).click()
+    assert now() == pytest.approx(3 * 1.28, abs=0.01)
+    assert "now" in page.locator("tr[data-clip]").nth(3).get_attribute("class")
+    page.locator(".moments button").first.click()
+    assert now() != pytest.approx(3 * 1.28, abs=0.5)
+    page.locator("h2").first.click()
+    page.keyboard.press(" ")
+    page.wait_for_function("!document.querySelector('video').paused")
+    started = now()
+    page.wait_for_function(f"document.querySelector('video').currentTime > {started} + 0.2")
+    page.keyboard.press(" ")
+    assert page.evaluate("document.querySelector('video').paused")
+
+
+def test_a_clip_is_repeated(
+    opened: Callable, routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    written(tmp_path / "a.html", [routine(str(routine_video("a.mp4", elements=8)), clips=4)])
+    page = opened(tmp_path / "a.html")
+    page.wait_for_function("document.querySelector('video').readyState > 1")
+    page.get_by_label("Loop this clip").check()
+    page.evaluate("document.querySelector('video').currentTime = 1.0")
+    page.get_by_role("button", name="Play", exact=True).click()
+    page.wait_for_function("document.querySelector('video').currentTime > 1.1")
+    page.wait_for_function("document.querySelector('video').currentTime < 0.5")
+
+
+def test_notes_survive_saving(opened: Callable, tmp_path: Path) -> None:
+    written(tmp_path / "a.html", [routine("a.mp4")])
+    page = opened(tmp_path / "a.html")
+    page.locator(".u-over").first.click()
+    page.get_by_label("Note at").fill("=look </script> --> here")
+    page.get_by_role("button", name="Add").click()
+    assert page.locator("li", has_text="=look").count() == 1
+    vtt = saved(page, "Notes as WebVTT")
+    assert vtt.startswith("WEBVTT\n\n00:01:") and vtt.count("-->") == 1
+    assert "'=look" in saved(page, "Notes as CSV")
+    again = tmp_path / "again.html"
+    again.write_text(saved(page, "Save page with notes"), "utf-8")
+    assert "=look" in json.dumps(embedded(again.read_text("utf-8"), "notes"))
+    other = opened(again)  # a browser that knows nothing of the first
+    assert other.locator("li", has_text="=look </script> --> here").count() == 1
+    page.reload()
+    page.wait_for_selector("canvas")
+    assert page.locator("li", has_text="=look").count() == 1
+
+
+def test_names_are_data(opened: Callable, tmp_path: Path) -> None:
+    written(tmp_path / "a.html", [routine(NASTY), routine('a.mp4";alert(1)//', seed=1)])
+    page = opened(tmp_path / "a.html")
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    assert page.evaluate("window.caught") is None and page.locator("img").count() == 0
+    assert page.get_by_role("heading", name='a.mp4";alert(1)').count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(opened: Callable, tmp_path: Path, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    results = [routine("a.mp4", clips=30), routine("a.mp4", clips=30, name="pcs", seed=1)]
+    written(tmp_path / "a.html", [*results, routine("b.mp4", clips=30)], Failure("c", "c: gone"))
+    page = opened(tmp_path / "a.html", color_scheme=scheme)
+    for summary in page.locator("summary").all():
+        summary.click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [360, 1000, 1920])
+def test_no_language_overflows(opened: Callable, tmp_path: Path, width: int) -> None:
+    long = "a_very_long_name_of_a_file_without_any_blank_in_it_" * 3 + ".mp4"
+    written(tmp_path / "a.html", [routine(long), routine("b.mp4", seed=1)])
+    page = opened(tmp_path / "a.html", width)
+    for language in TEXTS:
+        page.locator("header select").select_option(language)
+        page.wait_for_selector("canvas")
+        assert page.evaluate("document.documentElement.lang") == language
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, language
+        assert page.get_by_role("heading", name=TEXTS[language]["won"]).count() >= 1
+
+
+def test_hundreds_of_routines_open_at_once(opened: Callable, tmp_path: Path) -> None:
+    written(tmp_path / "a.html", [routine(f"{n}.mp4", seed=n) for n in range(300)])
+    page = opened(tmp_path / "a.html")
+    # Most wait until they are looked at.
+    assert page.locator("section.waiting").count() > 280
+    page.get_by_role("button", name="tes", exact=True).click()
+    page.get_by_role("link", name="250.mp4", exact=True).click()
+    page.wait_for_selector("#routine-250 canvas")
+
+
+def test_paper_holds_every_routine(opened: Callable, tmp_path: Path) -> None:
+    written(tmp_path / "a.html", [routine(f"{n}.mp4", clips=20, seed=n) for n in range(6)])
+    page = opened(tmp_path / "a.html", color_scheme="dark")
+    assert page.pdf().count(b"/Type /Page\n") >= 7
+    assert page.locator("section.waiting").count() == 0
