@@ -22,7 +22,10 @@ from pipeline.cli.options import (
     Weights,
     chosen_device,
 )
+from pipeline.errors import UsageError
 from pipeline.workspace import Console
+
+PLOTS = (".png", ".svg", ".pdf")
 
 
 def score(
@@ -49,6 +52,24 @@ def score(
     report: Annotated[
         Path | None, typer.Option(help="Also write a self-contained HTML page here.")
     ] = None,
+    embed_video: Annotated[
+        bool,
+        typer.Option("--embed-video", help="Put a small copy of each video into the page."),
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(help="Also write a table of all clips (CSV) here.")
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Also write a plot here, .png, .svg or .pdf; one for each result."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            help="The judges' scores, to stand beside: a CSV with id and score, or a column for "
+            "each score."
+        ),
+    ] = None,
     device: Device = None,
     engine: Engine = None,
     quiet: Quiet = False,
@@ -73,6 +94,7 @@ def score(
     from pipeline.scoring import (
         FEATURE_SUFFIX,
         Extraction,
+        Judges,
         Part,
         Scorer,
         pick_checkpoints,
@@ -95,11 +117,19 @@ def score(
     )
     picked = pick_checkpoints(checkpoint, RunFolder(settings.runs), console)
     scorer = Scorer(picked, extraction, console)
-    if report is not None:
-        require_writable(report.parent)
+    judges = None if labels is None else Judges(labels, scorer.score_names)
+    for path in (report, csv, plot):
+        if path is not None:
+            require_writable(path.parent)
+    if embed_video and report is None:
+        raise UsageError("--embed-video: the page is asked for with --report FILE")
+    if plot is not None and plot.suffix.lower() not in PLOTS:
+        raise UsageError(f"--plot {plot}: expected a file that ends in {', '.join(PLOTS)}")
     scorer.prepare(found, part)
     results, failed = score_all(scorer, found, part)
     failures += failed
+    if judges is not None:
+        results = judges.beside(results, {str(item.path): item.id for item in found}, console)
     if json:
         print_json(results, failures)
     else:
@@ -109,6 +139,19 @@ def score(
     if report is not None:
         from pipeline.reports import write_report
 
-        write_report(report, results, failures, shlex.join(["aqa-pipeline", *sys.argv[1:]]))
+        command = shlex.join(["aqa-pipeline", *sys.argv[1:]])
+        for line in write_report(
+            report, results, failures, command, stream=stream, embed=embed_video
+        ):
+            console.note(line)
         console.note(f"report: {report}")
+    if csv is not None:
+        from pipeline.reports import write_clips
+
+        write_clips(csv, results)
+        console.note(f"clips: {csv}")
+    if plot is not None:
+        from pipeline.reports import save_routines
+
+        console.note(f"plots: {', '.join(map(str, save_routines(results, plot)))}")
     return 1 if failures else 0

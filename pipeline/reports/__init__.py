@@ -7,8 +7,9 @@ __getattr__, _, _heavy = lazy_loader.attach(
     __name__,
     submod_attrs={
         "agreement": ["print_agreement", "save_agreement"],
+        "clips_csv": ["write_clips"],
         "page": ["write_report"],
-        "plots": ["agreement_figure", "routine_figure", "save_png"],
+        "plots": ["agreement_figure", "routine_figure", "save_png", "save_routines"],
         "terminal": ["print_json", "print_models", "show_result"],
         "training": ["save_plots", "show_calibrations", "show_table"],
         "truth": ["print_truth", "save_truth"],
@@ -24,9 +25,11 @@ __all__ = [
     "save_agreement",
     "save_plots",
     "save_png",
+    "save_routines",
     "save_truth",
     "show_calibrations",
     "show_result",
     "show_table",
+    "write_clips",
     "write_report",
 ]

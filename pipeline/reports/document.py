@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from aqa.storage import strict
 from extractors.readers import VIDEO_SUFFIXES
 from pipeline import __version__
 from pipeline.errors import Failure
+from pipeline.reports.footage import Footage
 from pipeline.scoring import Result, moment_clips
 from pipeline.workspace import shown
 
@@ -22,10 +23,14 @@ _FINE, _COARSE = 9, 4
 
 
 def page_document(
-    results: Sequence[Result], failures: Sequence[Failure], folder: Path, command: str
+    results: Sequence[Result],
+    failures: Sequence[Failure],
+    folder: Path,
+    command: str,
+    films: Mapping[str, Footage],
 ) -> dict[str, Any]:
     """Of a page in ``folder``, which videos are linked from: routines in the order of the results,
-    each with an entry for every score."""
+    each with an entry for every score; with pictures of moments of the videos in ``films``."""
     routines: dict[str, list[Result]] = {}
     for result in results:
         routines.setdefault(result.video, []).append(result)
@@ -37,8 +42,9 @@ def page_document(
             {
                 "name": shown(Path(video).name),
                 "video": shown(video),
-                "source": _source(Path(video), folder),
+                "source": linked(Path(video), folder),
                 "entries": [_entry(each) for each in of_video],
+                "pictures": _pictures(of_video, films[video]) if video in films else {},
             }
             for video, of_video in routines.items()
         ],
@@ -46,11 +52,26 @@ def page_document(
     return strict(document)
 
 
-def _source(video: Path, folder: Path) -> str | None:
+def linked(video: Path, folder: Path) -> str | None:
     """Where a page in ``folder`` finds the video; None of features and of frames."""
     if video.suffix.lower() not in VIDEO_SUFFIXES or not video.is_file():
         return None
     return quote(os.fsencode(os.path.relpath(video.resolve(), folder.resolve())))
+
+
+def _pictures(results: Sequence[Result], film: Footage) -> dict[int, str]:
+    """By clip: the frame in its middle."""
+    clips = {
+        index: result.parts[index]
+        for result in results
+        for best in (True, False)
+        for index in moment_clips(result, best=best)
+    }
+    return {
+        index: film.picture((part.start_s + part.end_s) / 2)
+        for index, part in sorted(clips.items())
+        if part.start_s is not None
+    }
 
 
 def _entry(result: Result) -> dict[str, Any]:
@@ -64,6 +85,7 @@ def _entry(result: Result) -> dict[str, Any]:
         "remarks": [shown(line) for line in result.remarks],
         "checkpoint": shown(result.checkpoint),
         "features": result.features.to_dict() if result.features else None,
+        "judged": result.judged,
         "training_scores": result.training_scores and list(result.training_scores),
         "aligned": result.clips[0].aligned,
         "clips": _columns(result.clips, "start_s", "end_s", "score", "weight"),

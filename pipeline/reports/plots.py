@@ -193,6 +193,18 @@ def bare(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def save_routines(results: Sequence[Result], path: Path) -> list[Path]:
+    """The plot of one at ``path``; of several each at its own: ``plot-1.png``, ``plot-2.png``."""
+    several = len(results) > 1
+    written = []
+    for number, result in enumerate(results, 1):
+        name = f"{path.stem}-{number}{path.suffix}" if several else path.name
+        metadata = {".png": {"Software": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
+        routine_figure(result).savefig(path.with_name(name), dpi=130, metadata=metadata)
+        written.append(path.with_name(name))
+    return written
+
+
 def save_png(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=130, metadata={"Software": None})
 

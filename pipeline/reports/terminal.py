@@ -40,6 +40,8 @@ def show_result(result: Result, console: Console) -> None:
     sure = ""
     if result.interval:
         sure = f", 90 % between {result.interval[0]:.2f} and {result.interval[1]:.2f}"
+    if result.judged is not None:
+        sure += f", judges {result.judged:.2f}"
     console.result(
         f"{Path(result.video).name}: {result.score_name} {result.score:.2f}{sure} "
         f"(scale {low:.4g} to {high:.4g})"

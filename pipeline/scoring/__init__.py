@@ -17,6 +17,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
     __name__,
     submod_attrs={
         "agreement": ["Agreement", "ENSEMBLE", "evaluate_checkpoints", "find_examples"],
+        "judges": ["Judges"],
         "faithfulness": ["Truth", "measure_faithfulness"],
         "pick": ["pick_checkpoints"],
         "scorer": ["Extraction", "Scorer", "score_all"],
@@ -29,6 +30,7 @@ __all__ = [
     "ClipAssessment",
     "Contribution",
     "Extraction",
+    "Judges",
     "Part",
     "Result",
     "Scorer",

@@ -96,6 +96,7 @@ class Result:
     left_out: str = ""  # which clips the model did not look at
     footage: tuple[str, ...] = ()  # what is to be said of the video that was read
     explained: Explained | None = None  # None: the checkpoint knows no average routine
+    judged: float | None = None  # the judges' score, where it is known
     training_scores: tuple[float, ...] | None = None  # their quantiles, from the least to the most
 
     @property

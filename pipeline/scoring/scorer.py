@@ -58,6 +58,11 @@ class Scorer:
         self._extraction, self._console = extraction, console
         _require_one_kind(self._members)
 
+    @property
+    def score_names(self) -> list[str]:
+        """In the order of the results of a video."""
+        return list(dict.fromkeys(model.info.score_name for _, model in self._members))
+
     def prepare(self, items: Sequence[Video], part: Part) -> None:
         """Refuses, before any work, options and a backbone that cannot score these inputs."""
         videos = [item for item in items if item.path.suffix != FEATURE_SUFFIX]

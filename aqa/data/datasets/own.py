@@ -50,11 +50,31 @@ def read_table(path: Path, score: str = "", apparatus: str | None = None) -> Lab
     return Labels(parts["train"], parts["test"], path)
 
 
+def read_scores(path: Path, score: str) -> dict[str, float]:
+    """By id as it is written: what a table says in the column of this name, else in ``score``;
+    without the ids that have none. AqaError names every line that is wrong."""
+    rows, decimal_commas = _rows(path, score.lower())
+    found, wrong = {}, []
+    for line, row in rows:
+        text = row["score"]
+        try:
+            if text:
+                found[row["id"]] = to_score(text.replace(",", ".") if decimal_commas else text, "")
+        except AqaError:
+            wrong.append(f"line {line}: {text!r} is no score")
+    if wrong:
+        raise AqaError(f"{path}: {listing(wrong)} (expected id and {score} or score)")
+    return found
+
+
 Row = tuple[int, dict[str, str]]
 
 
-def _rows(path: Path) -> tuple[list[Row], bool]:
-    """(line number, cells by column) below the header, and whether a comma is the decimal sign."""
+def _rows(path: Path, score: str = "score") -> tuple[list[Row], bool]:
+    """(line number, cells by column) below the header, and whether a comma is the decimal sign.
+
+    The cells of the column ``score``, where there is one, stand under "score".
+    """
     lines = list(io.StringIO(_text(path), newline=""))
     asked = re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE) if lines else None
     above = 1 if asked else 0  # a line by which Excel is told the separator
@@ -69,6 +89,9 @@ def _rows(path: Path) -> tuple[list[Row], bool]:
     except csv.Error as error:
         raise AqaError(f"{path} cannot be read as CSV: {error}; {_SAVE}") from error
     columns = [name.lower() for name in read[0][1]] if read else []
+    if score in columns:
+        columns = ["score" if name == score else f"other {name}" if name == "score" else name
+                   for name in columns]  # fmt: skip
     missing = [name for name in ("id", "score") if name not in columns]
     if missing:
         raise AqaError(

@@ -246,7 +246,7 @@
   // ---- the score among those of the training ----
   function scale(entry) {
     const [low, high] = entry.range, wide = 340, known = entry.training_scores;
-    const values = [low, high, entry.score, ...(entry.interval || []), ...(known || [])];
+    const values = [low, high, entry.score, ...(entry.interval || []), ...(known || []), ...(entry.judged != null ? [entry.judged] : [])];
     const begin = Math.min(...values), end = Math.max(...values), x = (v) => 8 + ((v - begin) / (end - begin || 1)) * (wide - 16);
     const svg = s("svg", { viewBox: `0 0 ${wide} 92`, role: "img" }, s("title", {}));
     svg.firstChild.textContent = known ? t("training") : t("scale", { low: short(low), high: short(high) });
@@ -271,6 +271,10 @@
     if (entry.interval) {
       const [a, b] = entry.interval.map(x);
       svg.append(s("path", { d: `M${a} 58v8M${b} 58v8M${a} 62H${b}`, stroke: "var(--gain)", "stroke-width": 2, fill: "none" }));
+    }
+    if (entry.judged != null) {
+      const at = x(entry.judged);
+      svg.append(s("path", { d: `M${at} 56l-5 -9h10z`, fill: "var(--loss)" }));
     }
     svg.append(s("line", { x1: x(entry.score), x2: x(entry.score), y1: 8, y2: 68, stroke: "var(--gain)", "stroke-width": 3 }));
     for (const [value, anchor] of [[begin, "start"], [end, "end"]]) {
@@ -367,9 +371,16 @@
   }
 
   // ---- the video, or a place in the routine without one ----
-  function makePlayer(routine, view) {
+  // A copy in the page, as an address that can be sought in.
+  function copyOf(index) {
+    const text = document.getElementById(`copy-${index}`)?.textContent;
+    if (!text) return null;
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    return URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
+  }
+  function makePlayer(routine, index, view) {
     const onmove = [], player = { onmove, loop: false };
-    let still = view().starts[0], frame = 0, source = routine.source;
+    let still = view().starts[0], frame = 0, source = copyOf(index) ?? routine.source;
     const video = h("video", { controls: true, preload: "metadata", playsinline: true, "aria-label": routine.name });
     const chooser = h("input", { type: "file", accept: "video/*", onchange: () => { if (chooser.files[0]) load(URL.createObjectURL(chooser.files[0])); } });
     const prompt = h("span", {}, t("choose")), choose = h("label", { class: "row screen" }, prompt, " ", chooser);
@@ -427,18 +438,21 @@
       h("div", {}, h("span", { class: "score" }, fixed(entry.score)), " ", h("span", { class: "soft" }, entry.score_name),
         entry.interval && h("p", { class: "soft" }, t("between", { low: fixed(entry.interval[0]), high: fixed(entry.interval[1]) })),
         h("p", { class: "soft" }, t("scale", { low: short(low), high: short(high) })),
+        entry.judged != null && h("p", {}, t("judged", { n: fixed(entry.judged), by: signed(entry.score - entry.judged) })),
         entry.standing != null && h("p", {}, t("standing", { n: entry.standing }))), graph);
   }
-  function momentList(view, kind, goTo) {
+  function momentList(view, kind, pictures, goTo) {
     const indices = view.entry[kind];
     return h("div", {}, h("h3", { class: kind }, `${kind === "won" ? "\u25b2" : "\u25bc"} ${t(kind)}`),
-      indices.length ? h("ol", {}, indices.map((i) => h("li", {}, button(view.label(i), () => goTo(view.starts[i])), ` ${quarter(view, i)}: ${words(view, i)}`)))
+      indices.length ? h("ol", {}, indices.map((i) => h("li", {}, 
+        pictures[i] && h("img", { src: `data:image/jpeg;base64,${pictures[i]}`, alt: "", width: 96 }),
+        button(view.label(i), () => goTo(view.starts[i])), ` ${quarter(view, i)}: ${words(view, i)}`)))
         : h("p", { class: "soft" }, t("nothing")));
   }
   function fill(section, index) {
     const routine = report.routines[index];
     let view = seen(routine.entries[0]), drawn = { plots: [] };
-    const player = makePlayer(routine, () => view), goTo = player.goTo, body = h("div");
+    const player = makePlayer(routine, index, () => view), goTo = player.goTo, body = h("div");
     const now = { row: null };
     const activate = () => { current = player; };
     section.addEventListener("pointerdown", activate);
@@ -466,7 +480,7 @@
         ...drawn.elements,
         entry.baseline != null && h("p", { class: "soft" }, `${t("start", { n: fixed(entry.baseline) })} ${t("sums", { n: signed(total) })} `
           + entry.phases.map((phase) => `${known(phase.name)} ${signed(phase.points)}`).join(", ")),
-        h("div", { class: "moments" }, momentList(view, "won", goTo), momentList(view, "lost", goTo)),
+        h("div", { class: "moments" }, momentList(view, "won", routine.pictures, goTo), momentList(view, "lost", routine.pictures, goTo)),
         h("details", {}, h("summary", {}, `${t("all")} (${view.count})`), h("div", { class: "row" }, copy), clips.box),
         h("details", {}, h("summary", {}, t("provenance")), h("dl", {},
           h("dt", {}, t("checkpoint")), h("dd", {}, entry.checkpoint),

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,12 +158,13 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     it asked for nothing but the files beside it."""
     contexts, problems = [], []
 
-    def show(path: Path, width: int = 1000, **options: Any) -> Any:
+    def show(path: Path, width: int = 1000, missing: bool = False, **options: Any) -> Any:
         contexts.append(
             browser.new_context(viewport={"width": width, "height": 900}, locale="en", **options)
         )
         page = contexts[-1].new_page()
-        page.on("console", lambda message: problems.append(message.text))
+        if not missing:  # the browser says so
+            page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(
             "request",
@@ -339,3 +341,74 @@ def test_paper_holds_every_routine(opened: Callable, tmp_path: Path) -> None:
     page = opened(tmp_path / "a.html", color_scheme="dark")
     assert page.pdf().count(b"/Type /Page\n") >= 7
     assert page.locator("section.waiting").count() == 0
+
+
+# ---- with footage ----
+
+
+def moving(video: Path, clips: int = 4) -> Result:
+    return routine(str(video), clips=clips)
+
+
+def test_moments_have_pictures(
+    opened: Callable, routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    text = written(tmp_path / "a.html", [moving(routine_video("a.mp4", elements=8))])
+    (held,) = embedded(text, "document")["routines"]
+    assert set(held["pictures"]) == {str(i) for e in held["entries"] for i in e["won"] + e["lost"]}
+    page = opened(tmp_path / "a.html")
+    pictures = page.locator(".moments img")
+    assert pictures.count() == len(held["pictures"]) > 0
+    assert pictures.first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 192
+
+
+def test_a_copy_in_the_page_plays_what_no_browser_does(opened: Callable, tmp_path: Path) -> None:
+    """MPEG-4 part 2 in AVI; each frame has a grey of its own."""
+    import av
+
+    source = tmp_path / "in" / "old.avi"
+    source.parent.mkdir()
+    with av.open(str(source), "w") as file:
+        stream = file.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for number in range(60):
+            grey = np.full((64, 96, 3), 4 * number, np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        file.mux(stream.encode())
+    page_at = tmp_path / "a.html"
+    (said,) = write_report(page_at, [moving(source, clips=2)], [])
+    assert "old.avi" in said and "mpeg4" in said and "--embed-video" in said
+    assert write_report(page_at, [moving(source, clips=2)], [], embed=True) == []
+    source.unlink()
+    page = opened(page_at)
+    page.wait_for_function("document.querySelector('video').readyState > 1")
+    assert page.evaluate("document.querySelector('video').duration") == pytest.approx(2.4, abs=0.1)
+    grey = page.evaluate("""async () => {
+        const video = document.querySelector('video');
+        video.currentTime = 1.42;
+        await new Promise((done) => video.addEventListener('seeked', done, { once: true }));
+        const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
+        const context = canvas.getContext('2d');
+        context.drawImage(video, 0, 0, 8, 8);
+        return context.getImageData(4, 4, 1, 1).data[0];
+    }""")
+    assert grey == pytest.approx(4 * 35, abs=8)
+
+
+def test_a_video_that_moved_can_be_chosen_again(
+    opened: Callable, routine_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    video = routine_video("a.mp4", elements=4)
+    written(tmp_path / "a.html", [moving(video, clips=2)])
+    elsewhere = video.rename(tmp_path / "b.mp4")
+    page = opened(tmp_path / "a.html", missing=True)
+    page.get_by_text("or it is not where it was").wait_for()
+    page.locator("input[type=file]").set_input_files(elsewhere)
+    page.wait_for_function("document.querySelector('video').readyState > 1")
+
+
+def test_the_judges_score_stands_beside(opened: Callable, tmp_path: Path) -> None:
+    result = replace(routine("a.mp4"), judged=28.0)
+    written(tmp_path / "a.html", [result])
+    page = opened(tmp_path / "a.html")
+    assert page.get_by_text("Judges: 28.00").count() == 1

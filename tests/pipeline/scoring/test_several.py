@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -107,3 +108,49 @@ def test_what_does_not_go_together_is_refused(
     queries = build_model(config, 8, load_checkpoint(first).info)
     path = save_checkpoint(queries, tmp_path / "queries.pt")
     assert "weighs queries" in refused(first, path)
+
+
+def test_what_is_written_beside_the_page(cli: Cli, routine: Path, tmp_path: Path) -> None:
+    (tmp_path / "judges.csv").write_text("id,TES,PCS\nroutine.npy,30.5,31\nother,1,2\n")
+    done = cli(
+        "score", routine, *many("fisv-tes", "fisv-pcs"), "--csv", "clips.csv",
+        "--plot", "plot.png", "--report", "page.html", "--labels", "judges.csv",
+    )  # fmt: skip
+    assert done.exit_code == 0 and "judges 30.50" in done.stdout and "judges 31.00" in done.stdout
+    rows = list(csv.DictReader(Path("clips.csv").read_text().splitlines()))
+    assert len(rows) == 2 * 130 and [rows[0]["score_name"], rows[-1]["score_name"]] == [
+        "tes",
+        "pcs",
+    ]
+    total = sum(float(row["points"]) for row in rows[:130])
+    (tes, _) = results_of(cli("score", routine, *many("fisv-tes", "fisv-pcs"), "--json"))
+    assert total == pytest.approx(tes["score"] - tes["baseline"], abs=1e-6)
+    for name in ("plot-1.png", "plot-2.png"):
+        assert Path(name).read_bytes().startswith(b"\x89PNG")
+    cli("score", routine, "--checkpoint", "fisv-tes", "--plot", "one.svg")
+    assert "</svg>" in Path("one.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--plot", "plot.txt"), "expected a file that ends in .png"),
+        (("--embed-video",), "--report FILE"),
+        (("--labels", "gone.csv"), "gone.csv cannot be read"),
+        (("--labels", "words.csv"), "words.csv: line 2: 'good' is no score"),
+        (("--labels", "columns.csv"), "has no column score"),
+    ],
+)
+def test_mistakes_are_named_before_any_work(
+    cli: Cli, routine: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "words.csv").write_text("id,score\nroutine,good\n")
+    (tmp_path / "columns.csv").write_text("id,pcs\nroutine,1\n")
+    done = cli("score", routine, "--checkpoint", "fisv-tes", *options)
+    assert done.exit_code == 2 and done.stdout == "" and said in done.stderr
+
+
+def test_a_video_that_the_judges_have_not_scored(cli: Cli, routine: Path, tmp_path: Path) -> None:
+    (tmp_path / "judges.csv").write_text("id;score\nother;1,5\n")
+    done = cli("score", routine, "--checkpoint", "fisv-tes", "--labels", "judges.csv")
+    assert done.exit_code == 0 and "judges.csv: no score of 1 video" in done.stderr
