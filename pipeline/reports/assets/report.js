@@ -446,7 +446,7 @@
     return h("div", {}, h("h3", { class: kind }, `${kind === "won" ? "\u25b2" : "\u25bc"} ${t(kind)}`),
       indices.length ? h("ol", {}, indices.map((i) => h("li", {}, 
         pictures[i] && h("img", { src: `data:image/jpeg;base64,${pictures[i]}`, alt: "", width: 96 }),
-        button(view.label(i), () => goTo(view.starts[i])), ` ${quarter(view, i)}: ${words(view, i)}`)))
+        h("div", {}, button(view.label(i), () => goTo(view.starts[i])), ` ${quarter(view, i)}: ${words(view, i)}`))))
         : h("p", { class: "soft" }, t("nothing")));
   }
   function fill(section, index) {
