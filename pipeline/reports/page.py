@@ -57,11 +57,12 @@ def write_report(
         for name in _ASSETS
     }
     page = Environment(loader=PackageLoader("pipeline.reports", "templates"), autoescape=True)
+    videos = list(dict.fromkeys(result.video for result in results))
     text = page.get_template("report.html").render(
         document=_inside_script(document),
         texts=_inside_script(json.loads((folder / "texts.json").read_text("utf-8"))),
-        copies=[copies.get(video) for video in dict.fromkeys(each.video for each in results)],
-        title=Path(results[0].video).name if len(results) == 1 else "aqa-pipeline",
+        copies=[copies.get(video) for video in videos],
+        title=Path(videos[0]).name if len(videos) == 1 else "aqa-pipeline",
         **parts,
     )
     write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -170,6 +171,18 @@ def of_readers(rows: Rows) -> Iterator[Figure]:
                      f"decord, {row['decord_frames_per_s']} frames/s", row["faster"])  # fmt: skip
 
 
+def of_page(rows: Rows) -> Iterator[Figure]:
+    one, many = rows
+    for what, row, key, unit, limit in (
+        ("a report of one routine: until something is seen", one, "seen_ms", "ms", 1000),
+        ("the longest task of its script while it plays", one, "longest_task_ms", "ms", 50),
+        (f"a report of {many['routines']} routines: until it is open", many, "opened_s", "s", 3),
+    ):
+        what += f" ({row['bytes'] / 1e6:.2f} MB)"
+        yield Figure("page_speed", what, row[key], unit, "", None, f"at most {limit}",
+                     row[key] <= limit)  # fmt: skip
+
+
 def of_training(rows: Rows) -> Iterator[Figure]:
     for row in rows:
         yield Figure("training_speed", f"an epoch of the published recipe, {row['precision']}",
@@ -192,6 +205,8 @@ def full(data: Path | None) -> list[Step]:
         Step("extract_memory", ("--seconds", "120"), of_memory),
         Step("readers", ("--repeats", "3"), of_readers),
     ]  # fmt: skip
+    if shutil.which("chromium"):
+        steps.append(Step("page_speed", (), of_page))
     if data is not None:
         steps.append(Step("training_speed", (str(data), "--epochs", "1"), of_training))
     return steps
@@ -199,11 +214,14 @@ def full(data: Path | None) -> list[Step]:
 
 def quick() -> list[Step]:
     """Some of them where they take seconds: that they run, and that their lines are read."""
-    return [
+    steps = [
         Step("backbone_speed", ("--backbone", TINY, "--rounds", "1"), of_backbone),
         Step("decoding_speed", ("--seconds", "2", "--rounds", "1"), of_decoding),
         Step("readers", ("--kinds", "H.264 480p short", "--repeats", "1"), of_readers),
     ]
+    if shutil.which("chromium"):
+        steps.append(Step("page_speed", ("--seconds", "10", "--routines", "20"), of_page))
+    return steps
 
 
 def video_hours(rows: dict[str, Rows]) -> Iterator[Figure]:

@@ -243,11 +243,12 @@
     return { elements: [...found.filter(Array.isArray).flat(), readout], plots };
   }
 
-  // ---- the score among those of the training ----
+  // ---- the score among those of the training, and how many percent of these it beats ----
   function scale(entry) {
     const [low, high] = entry.range, wide = 340, known = entry.training_scores;
     const values = [low, high, entry.score, ...(entry.interval || []), ...(known || []), ...(entry.judged != null ? [entry.judged] : [])];
     const begin = Math.min(...values), end = Math.max(...values), x = (v) => 8 + ((v - begin) / (end - begin || 1)) * (wide - 16);
+    let standing = null;
     const svg = s("svg", { viewBox: `0 0 ${wide} 92`, role: "img" }, s("title", {}));
     svg.firstChild.textContent = known ? t("training") : t("scale", { low: short(low), high: short(high) });
     if (known) {
@@ -265,7 +266,7 @@
         const tall = (44 * share) / top, left = x(first + i * width);
         svg.append(s("rect", { x: left, y: 56 - tall, width: Math.max(1, x(first + (i + 1) * width) - left - 1), height: tall, fill: "var(--line)" }));
       });
-      entry.standing = Math.round(100 * below(entry.score));
+      standing = Math.round(100 * below(entry.score));
     }
     svg.append(s("line", { x1: x(begin), x2: x(end), y1: 56, y2: 56, stroke: "var(--soft)" }));
     if (entry.interval) {
@@ -282,7 +283,7 @@
       text.textContent = short(value);
       svg.append(text);
     }
-    return svg;
+    return { svg, standing };
   }
 
   // ---- tables ----
@@ -433,13 +434,13 @@
   // ---- a routine ----
   let current = null;
   function scoreHead(routine, entry) {
-    const graph = scale(entry), [low, high] = entry.range;
+    const { svg, standing } = scale(entry), [low, high] = entry.range;
     return h("div", { class: "top" },
       h("div", {}, h("span", { class: "score" }, fixed(entry.score)), " ", h("span", { class: "soft" }, entry.score_name),
         entry.interval && h("p", { class: "soft" }, t("between", { low: fixed(entry.interval[0]), high: fixed(entry.interval[1]) })),
         h("p", { class: "soft" }, t("scale", { low: short(low), high: short(high) })),
         entry.judged != null && h("p", {}, t("judged", { n: fixed(entry.judged), by: signed(entry.score - entry.judged) })),
-        entry.standing != null && h("p", {}, t("standing", { n: entry.standing }))), graph);
+        standing != null && h("p", {}, t("standing", { n: standing }))), svg);
   }
   function momentList(view, kind, pictures, goTo) {
     const indices = view.entry[kind];
@@ -547,7 +548,10 @@
     if (!current || event.ctrlKey || event.metaKey || event.altKey) return;
     const own = event.target.closest?.("input, select, textarea, video") || (event.key === " " && event.target.closest?.("button, summary, a"));
     const act = current.keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (own || !act || event.target.closest?.(".wide")) return;
+    const { top, bottom } = current.element.getBoundingClientRect();
+    // Where the video is out of sight, and in a table, up and down scroll.
+    const scrolls = /^Arrow(Up|Down)$/.test(event.key) && (bottom < 0 || top > innerHeight);
+    if (own || !act || scrolls || event.target.matches?.(".wide")) return;
     event.preventDefault();
     act();
   });
