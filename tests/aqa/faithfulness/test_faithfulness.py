@@ -112,7 +112,13 @@ def test_the_default_model_s_are_true(model, data) -> None:
 
 def test_what_knows_nothing_is_at_chance(model, data) -> None:
     videos, scores = data[2] * 3, np.tile(data[3], 3)
-    found = measure(model, videos, scores, explain=at_random(0))
+    heard: list[tuple[str, int, int]] = []
+    found = measure(
+        model, videos, scores, explain=at_random(0), watch=lambda *told: heard.append(told)
+    )
+    each = [number for what, number, of in heard if what == "blocks" and of == len(videos)]
+    assert each == list(range(1, len(videos) + 1))
+    assert {"curves", "planted windows of 20", "stability"} < {what for what, *_ in heard}
     pooled = Agreement.of(np.concatenate(list(found.blocks.replaced.values())))
     assert pooled.blocks > 800 and abs(pooled.correlation) < 0.1
     for planted in found.planted:
