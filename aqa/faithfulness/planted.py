@@ -57,7 +57,10 @@ def planted_changes(
     random, order = np.random.default_rng(seed), np.argsort(scores)
     ends = max(1, len(order) // 5)
     worst, best = order[:ends], order[-ends:]
-    before = [(explain(features), model.score_of(features)) for features in videos]
+    before = [
+        (explain(features), model.score_of(features))
+        for features in watched(videos, "before planting", watch)
+    ]
     found = []
     for length in lengths:
         rows = []

@@ -60,4 +60,4 @@ def _root(version: Version = False) -> None:
 
 
 for command in (extract, train, evaluate, score, models, demo):
-    app.command()(guarded(command, resumes=command is not evaluate))
+    app.command()(guarded(command, resumes=command not in (evaluate, demo)))

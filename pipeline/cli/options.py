@@ -112,7 +112,7 @@ def guarded(command: Callable[..., int | None], *, resumes: bool = True) -> Call
             if isinstance(error, Terminated):
                 what, status = "terminated", TERMINATED
             how = "what is finished is kept, the same command does the rest"
-            Console().error(f"{what}; {how if resumes else 'nothing was written'}")
+            Console().error(f"{what}; {how if resumes else 'the same command begins anew'}")
             raise typer.Exit(status) from None
         raise typer.Exit(status or 0)
 

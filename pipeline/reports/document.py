@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 
 from aqa.storage import strict
-from extractors.readers import VIDEO_SUFFIXES
 from pipeline import __version__
 from pipeline.errors import Failure
-from pipeline.reports.footage import Footage
+from pipeline.reports.footage import Film, linked
 from pipeline.scoring import Result, moment_clips
 from pipeline.workspace import shown
 
@@ -27,7 +24,7 @@ def page_document(
     failures: Sequence[Failure],
     folder: Path,
     command: str,
-    films: Mapping[str, Footage],
+    films: Mapping[str, Film],
 ) -> dict[str, Any]:
     """Of a page in ``folder``, which videos are linked from: routines in the order of the results,
     each with an entry for every score; with pictures of moments of the videos in ``films``."""
@@ -43,35 +40,14 @@ def page_document(
                 "name": shown(Path(video).name),
                 "video": shown(video),
                 "source": linked(Path(video), folder),
+                "frame_s": films[video].frame_s if video in films else None,
+                "pictures": films[video].pictures if video in films else {},
                 "entries": [_entry(each) for each in of_video],
-                "pictures": _pictures(of_video, films[video]) if video in films else {},
             }
             for video, of_video in routines.items()
         ],
     }
     return strict(document)
-
-
-def linked(video: Path, folder: Path) -> str | None:
-    """Where a page in ``folder`` finds the video; None of features and of frames."""
-    if video.suffix.lower() not in VIDEO_SUFFIXES or not video.is_file():
-        return None
-    return quote(os.fsencode(os.path.relpath(video.resolve(), folder.resolve())))
-
-
-def _pictures(results: Sequence[Result], film: Footage) -> dict[int, str]:
-    """By clip: the frame in its middle."""
-    clips = {
-        index: result.parts[index]
-        for result in results
-        for best in (True, False)
-        for index in moment_clips(result, best=best)
-    }
-    return {
-        index: film.picture((part.start_s + part.end_s) / 2)
-        for index, part in sorted(clips.items())
-        if part.start_s is not None
-    }
 
 
 def _entry(result: Result) -> dict[str, Any]:

@@ -16,10 +16,9 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from aqa.storage import write_atomically
-from extractors.errors import ExtractorError
 from pipeline.errors import Failure
-from pipeline.reports.document import linked, page_document
-from pipeline.reports.footage import Footage
+from pipeline.reports.document import page_document
+from pipeline.reports.footage import films_of
 from pipeline.scoring import Result
 
 _ASSETS = ("uplot-license.txt", "uplot.css", "report.css", "uplot.js", "report.js")
@@ -40,16 +39,7 @@ def write_report(
     stream   the number of the video stream that was scored, where one was asked for.
     embed    a small copy of each video goes into the page.
     """
-    films, said = _films(results, path.parent, stream)
-    copies = {}
-    if embed:
-        copies = {video: film.copy() for video, film in films.items()}
-    else:
-        said += [
-            f"{video}: most browsers do not play {film.unplayable}: add --embed-video"
-            for video, film in films.items()
-            if film.unplayable
-        ]
+    films, said = films_of(results, path.parent, stream=stream, embed=embed)
     document = page_document(results, failures, path.parent, command, films)
     folder = files("pipeline.reports") / "assets"
     parts = {
@@ -61,27 +51,12 @@ def write_report(
     text = page.get_template("report.html").render(
         document=_inside_script(document),
         texts=_inside_script(json.loads((folder / "texts.json").read_text("utf-8"))),
-        copies=[copies.get(video) for video in videos],
+        copies=[films[video].copy if video in films else None for video in videos],
         title=Path(videos[0]).name if len(videos) == 1 else "aqa-pipeline",
         **parts,
     )
     write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
     return said
-
-
-def _films(
-    results: Sequence[Result], folder: Path, stream: int | None
-) -> tuple[dict[str, Footage], list[str]]:
-    """The videos that are files here; of one that cannot be read any more a line."""
-    films, said = {}, []
-    for video in dict.fromkeys(result.video for result in results):
-        if linked(Path(video), folder) is None:
-            continue
-        try:
-            films[video] = Footage(Path(video), stream)
-        except ExtractorError as error:
-            said.append(f"no pictures: {error}")
-    return films, said
 
 
 def _inside_script(content: Any) -> Markup:

@@ -32,6 +32,9 @@ def mean_of(results: Sequence[Result]) -> Result:
         doubts=tuple(dict.fromkeys(line for each in results for line in each.doubts)),
         origin_assumed=any(each.origin_assumed for each in results),
         explained=_explained([each.explained for each in results]),
+        training_scores=first.training_scores
+        if len({each.training_scores for each in results}) == 1
+        else None,
     )
 
 

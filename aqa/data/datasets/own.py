@@ -56,14 +56,17 @@ def read_scores(path: Path, score: str) -> dict[str, float]:
     rows, decimal_commas = _rows(path, score.lower())
     found, wrong = {}, []
     for line, row in rows:
-        text = row["score"]
+        text, written = row["score"], row["id"]
+        if not written or written in found:
+            wrong.append(f"line {line}: " + (f"{written} again" if written else "no id"))
+            continue
         try:
             if text:
-                found[row["id"]] = to_score(text.replace(",", ".") if decimal_commas else text, "")
+                found[written] = to_score(text.replace(",", ".") if decimal_commas else text, "")
         except AqaError:
             wrong.append(f"line {line}: {text!r} is no score")
     if wrong:
-        raise AqaError(f"{path}: {listing(wrong)} (expected id and {score} or score)")
+        raise AqaError(f"{path}: {listing(wrong)} (expected each id once, and its score)")
     return found
 
 

@@ -234,12 +234,13 @@
       found.push([...title("weights", third)], third);
     }
     const readout = h("p", { class: "readout soft" });
-    const hovered = (event) => {
-      const u = event.currentTarget.uPlotOf, x = u.posToVal(u.cursor.left, "x"), i = view.clipAt(x);
-      readout.textContent = `${view.label(i)}: ${words(view, i)}`;
-    };
     const plots = found.filter((each) => !Array.isArray(each));
-    for (const each of plots) { each.plot.over.uPlotOf = each.plot; each.plot.over.addEventListener("mousemove", hovered); }
+    for (const { plot } of plots) {
+      plot.over.addEventListener("mousemove", () => {
+        const i = view.clipAt(plot.posToVal(plot.cursor.left, "x"));
+        readout.textContent = `${view.label(i)}: ${words(view, i)}`;
+      });
+    }
     return { elements: [...found.filter(Array.isArray).flat(), readout], plots };
   }
 
@@ -344,7 +345,7 @@
   function notesPart(index, routine, player, view) {
     const list = h("ul"), input = h("input", { type: "text" }), label = h("label", {}, "", input);
     const mine = () => (notes[index] ||= []);
-    const when = (x) => (view().timed ? clock(x, true) : `${t("clip")} ${x + 1}`);
+    const when = (x) => (view().timed ? clock(x, true) : `${t("clip")} ${Math.floor(x) + 1}`);
     const refresh = () => {
       list.replaceChildren(...mine().map((note, i) => h("li", {}, button(when(note.at), () => player.goTo(note.at)), " ", note.text, " ",
         button("\u00d7", () => { mine().splice(i, 1); keepNotes(); refresh(); }, { "aria-label": `${t("remove")}: ${note.text}`, class: "screen" }))));
@@ -373,11 +374,14 @@
 
   // ---- the video, or a place in the routine without one ----
   // A copy in the page, as an address that can be sought in.
+  const copies = new Map();
   function copyOf(index) {
+    if (copies.has(index)) return copies.get(index);
     const text = document.getElementById(`copy-${index}`)?.textContent;
     if (!text) return null;
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-    return URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
+    copies.set(index, URL.createObjectURL(new Blob([bytes], { type: "video/mp4" })));
+    return copies.get(index);
   }
   function makePlayer(routine, index, view) {
     const onmove = [], player = { onmove, loop: false };
@@ -413,7 +417,7 @@
       const next = by > 0 ? moments.find((m) => m > i) : moments.findLast((m) => m < i);
       if (next !== undefined) player.goTo(starts[next]);
     };
-    const nudge = (by) => { if (source) { video.pause(); player.goTo(video.currentTime + by / 25); } };
+    const nudge = (by) => { if (source) { video.pause(); player.goTo(video.currentTime + by * (routine.frame_s ?? 0.04)); } };
     const loop = h("input", { type: "checkbox", onchange: () => { player.loop = loop.checked; } });
     const speed = h("select", { "aria-label": t("speed"), onchange: () => { video.playbackRate = Number(speed.value); } },
       [0.25, 0.5, 0.75, 1].map((rate) => h("option", { value: rate, selected: rate === 1 }, `${rate}\u00d7`)));
@@ -445,7 +449,7 @@
   function momentList(view, kind, pictures, goTo) {
     const indices = view.entry[kind];
     return h("div", {}, h("h3", { class: kind }, `${kind === "won" ? "\u25b2" : "\u25bc"} ${t(kind)}`),
-      indices.length ? h("ol", {}, indices.map((i) => h("li", {}, 
+      indices.length ? h("ol", {}, indices.map((i) => h("li", {},
         pictures[i] && h("img", { src: `data:image/jpeg;base64,${pictures[i]}`, alt: "", width: 96 }),
         h("div", {}, button(view.label(i), () => goTo(view.starts[i])), ` ${quarter(view, i)}: ${words(view, i)}`))))
         : h("p", { class: "soft" }, t("nothing")));

@@ -12,7 +12,7 @@ from pipeline.cli.options import guarded
     ("resumes", "said"),
     [
         (True, "interrupted; what is finished is kept, the same command does the rest"),
-        (False, "interrupted; nothing was written"),
+        (False, "interrupted; the same command begins anew"),
     ],
 )
 def test_only_what_goes_on_says_so(

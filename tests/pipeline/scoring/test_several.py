@@ -139,12 +139,14 @@ def test_what_is_written_beside_the_page(cli: Cli, routine: Path, tmp_path: Path
         (("--labels", "gone.csv"), "gone.csv cannot be read"),
         (("--labels", "words.csv"), "words.csv: line 2: 'good' is no score"),
         (("--labels", "columns.csv"), "has no column score"),
+        (("--labels", "twice.csv"), "twice.csv: line 3: routine again"),
     ],
 )
 def test_mistakes_are_named_before_any_work(
     cli: Cli, routine: Path, tmp_path: Path, options: tuple[str, ...], said: str
 ) -> None:
     (tmp_path / "words.csv").write_text("id,score\nroutine,good\n")
+    (tmp_path / "twice.csv").write_text("id,score\nroutine,1\nroutine,2\n")
     (tmp_path / "columns.csv").write_text("id,pcs\nroutine,1\n")
     done = cli("score", routine, "--checkpoint", "fisv-tes", *options)
     assert done.exit_code == 2 and done.stdout == "" and said in done.stderr
