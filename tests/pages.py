@@ -52,6 +52,7 @@ def routine(video: str, *, clips: int = 140, name: str = "tes", seed: int = 0) -
             typical=tuple(typical.tolist()),
         ),
         training_scores=tuple(np.linspace(10, 40, 21).tolist()),
+        pair_width=5.0,
     )
 
 

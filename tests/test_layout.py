@@ -136,6 +136,11 @@ def test_wheel_holds_the_packages_and_the_configs(tmp_path: Path) -> None:
     configs = {path.name for path in (ROOT / "configs").glob("*.yaml")}
     inside = {name.split("/")[-1] for name in names if name.startswith("aqa/configs/")}
     assert len(configs) >= 9 and inside == configs
-    page = ("templates/report.html", "assets/report.js", "assets/uplot.js", "assets/texts.json")
+    page = (
+        "templates/report.html",
+        "assets/script/page.js",
+        "assets/uplot.js",
+        "assets/texts.json",
+    )
     assert {f"pipeline/reports/{name}" for name in page} <= set(names)
     assert {"aqa/checkpoints/fisv.safetensors", "aqa/checkpoints/fisv.md"} <= set(names)

@@ -4,7 +4,7 @@ import lazy_loader
 
 from aqa.data.config import DatasetConfig, FeaturesConfig
 from aqa.data.dataset import AqaDataset, Example, load_dataset, read_labels
-from aqa.data.datasets import read_scores, read_table
+from aqa.data.datasets import read_dates, read_scores, read_table, table_columns
 from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
 from aqa.data.grid import Grid
 from aqa.data.kind import OWN_SCORE, DatasetKind, RawLayout, Wanted
@@ -35,10 +35,12 @@ __all__ = [
     "Wanted",
     "load_dataset",
     "match_ids",
+    "read_dates",
     "read_features",
     "read_labels",
     "read_scores",
     "read_table",
     "register",
     "require_readable",
+    "table_columns",
 ]

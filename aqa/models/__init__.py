@@ -21,7 +21,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
             "mark",
             "one_thread",
         ],
-        "calibration": ["FEWEST", "Calibration", "calibrate"],
+        "calibration": ["FEWEST", "LEVEL", "Calibration", "calibrate"],
         "certainty": ["Certainty", "Seen", "find_certainty"],
         "explanation": ["Explanation"],
         "parts": ["check_precision", "products_in"],
@@ -30,6 +30,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
 )
 __all__ = [
     "FEWEST",
+    "LEVEL",
     "MODELS",
     "Assessment",
     "Calibration",

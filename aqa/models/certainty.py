@@ -41,6 +41,7 @@ class Certainty:
                    routines of any length.
     scores         quantiles of the training scores [21].
     pair_width     half the width of 90 % of the error of a difference between two routines.
+    pair_coverage  share of a fold's pairs within the width that the other folds give; pooled.
     """
 
     factor: float
@@ -50,6 +51,7 @@ class Certainty:
     scores: list[float]
     mean_score: float
     pair_width: float
+    pair_coverage: float | None = None  # None: of a checkpoint that did not measure it
 
     def widths(self, explanation: Explanation) -> np.ndarray | None:
         """Half-widths [T] around the points; None where a model has no members."""
@@ -104,8 +106,7 @@ def find_certainty(
         inside += int((gaps <= factor * np.maximum(spread, floor)).sum())
         total += len(gaps)
     factor = _factor(list(apart.values()), floor)
-    pairs = np.concatenate([np.abs(each[:, None] - each)[np.triu_indices(len(each), 1)]
-                            for each in errors])  # fmt: skip
+    pairs = [_between_pairs(each) for each in errors]
     return Certainty(
         factor=factor,
         floor=factor * floor,
@@ -113,8 +114,27 @@ def find_certainty(
         points=_by_phase(seen),
         scores=np.quantile(true, _QUANTILES).tolist(),
         mean_score=float(np.mean(true)),
-        pair_width=conformal_quantile(pairs, LEVEL),
+        pair_width=conformal_quantile(np.concatenate(pairs), LEVEL),
+        pair_coverage=_pair_coverage(pairs),
     )
+
+
+def _between_pairs(errors: np.ndarray) -> np.ndarray:
+    """How far the errors of two routines of a fold are apart, for every pair of them."""
+    rows, columns = np.triu_indices(len(errors), 1)
+    return np.abs(errors[rows] - errors[columns])
+
+
+def _pair_coverage(pairs: Sequence[np.ndarray]) -> float | None:
+    """None of one fold: there is no other to give the width."""
+    if len(pairs) < 2:
+        return None
+    inside = [
+        pairs[fold]
+        <= conformal_quantile(np.concatenate([*pairs[:fold], *pairs[fold + 1 :]]), LEVEL)
+        for fold in range(len(pairs))
+    ]
+    return float(np.concatenate(inside).mean())
 
 
 def _apart(seen: Sequence[Seen]) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ import threading
 
 import typer
 
+from pipeline.cli.compare import compare
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.extract import extract
@@ -59,5 +60,5 @@ def _root(version: Version = False) -> None:
     """
 
 
-for command in (extract, train, evaluate, score, models, demo):
+for command in (extract, train, evaluate, score, compare, models, demo):
     app.command()(guarded(command, resumes=command not in (evaluate, demo)))

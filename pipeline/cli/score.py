@@ -20,7 +20,15 @@ from pipeline.cli.options import (
     Stream,
     Version,
     Weights,
-    chosen_device,
+)
+from pipeline.cli.scoring import (
+    Checkpoints,
+    EmbedVideo,
+    Inputs,
+    Report,
+    Wanted,
+    require_page,
+    score_inputs,
 )
 from pipeline.errors import UsageError
 from pipeline.workspace import Console
@@ -29,17 +37,8 @@ PLOTS = (".png", ".svg", ".pdf")
 
 
 def score(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(metavar="VIDEO...", help="Videos, folders, or feature .npy files."),
-    ],
-    checkpoint: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A trained checkpoint, or a shipped model's name (see `models`); several of one "
-            "score are an ensemble, of several scores one pass. Default: the one trained last here."
-        ),
-    ] = None,
+    inputs: Inputs,
+    checkpoint: Checkpoints = None,
     backbone: Backbone = None,
     weights: Weights = None,
     start: Annotated[
@@ -49,13 +48,8 @@ def score(
     stream: Stream = None,
     frame_rate: FrameRate = FRAME_RATE,
     json: Json = False,
-    report: Annotated[
-        Path | None, typer.Option(help="Also write a self-contained HTML page here.")
-    ] = None,
-    embed_video: Annotated[
-        bool,
-        typer.Option("--embed-video", help="Put a small copy of each video into the page."),
-    ] = False,
+    report: Report = None,
+    embed_video: EmbedVideo = False,
     csv: Annotated[
         Path | None, typer.Option(help="Also write a table of all clips (CSV) here.")
     ] = None,
@@ -88,48 +82,17 @@ def score(
 
       aqa-pipeline score video.mp4 --checkpoint fisv-tes --checkpoint fisv-pcs
     """
-    from extractors.readers import VIDEO_SUFFIXES
-    from pipeline.footage import collect, without_other_kinds
     from pipeline.reports import print_json, show_result
-    from pipeline.scoring import (
-        FEATURE_SUFFIX,
-        Extraction,
-        Judges,
-        Part,
-        Scorer,
-        pick_checkpoints,
-        score_all,
-    )
-    from pipeline.workspace import RunFolder, load_settings, require_writable
+    from pipeline.scoring import Part
 
-    settings, console, part = load_settings(), Console(quiet, json), Part(start, end, stream)
-    found, failures, notes = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, frame_rate)
-    for note in notes:
-        console.note(note)
-    found, refused = without_other_kinds(found)
-    failures += refused
-    extraction = Extraction(
-        device=chosen_device(device, settings),
-        cache=settings.features / "scored",
-        backbone=backbone,  # of aqa.yaml they are for extract: here the checkpoint says
-        weights=weights,
-        engine=engine or settings.engine,
-    )
-    picked = pick_checkpoints(checkpoint, RunFolder(settings.runs), console)
-    scorer = Scorer(picked, extraction, console)
-    judges = None if labels is None else Judges(labels, scorer.score_names)
-    for path in (report, csv, plot):
-        if path is not None:
-            require_writable(path.parent)
-    if embed_video and report is None:
-        raise UsageError("--embed-video: the page is asked for with --report FILE")
+    console = Console(quiet, json)
+    require_page(embed_video, report)
     if plot is not None and plot.suffix.lower() not in PLOTS:
         raise UsageError(f"--plot {plot}: expected a file that ends in {', '.join(PLOTS)}")
-    scorer.prepare(found, part)
-    results, failed = score_all(scorer, found, part)
-    failures += failed
-    if judges is not None:
-        results = judges.beside(results, {str(item.path): item.id for item in found}, console)
+    outputs = (report, csv, plot)
+    wanted = Wanted(checkpoint, backbone, weights, device, engine, frame_rate, labels, outputs)
+    scored = score_inputs(inputs, Part(start, end, stream), wanted, console)
+    results, failures = scored.results, scored.failures
     if json:
         print_json(results, failures)
     else:

@@ -8,6 +8,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
     submod_attrs={
         "agreement": ["print_agreement", "save_agreement"],
         "clips_csv": ["write_clips"],
+        "comparison": ["print_comparisons", "show_comparisons"],
         "page": ["write_report"],
         "plots": ["agreement_figure", "routine_figure", "save_png", "save_routines"],
         "terminal": ["print_json", "print_models", "show_result"],
@@ -18,6 +19,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
 __all__ = [
     "agreement_figure",
     "print_agreement",
+    "print_comparisons",
     "print_json",
     "print_models",
     "print_truth",
@@ -28,6 +30,7 @@ __all__ = [
     "save_routines",
     "save_truth",
     "show_calibrations",
+    "show_comparisons",
     "show_result",
     "show_table",
     "write_clips",

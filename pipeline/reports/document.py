@@ -12,7 +12,7 @@ from aqa.storage import strict
 from pipeline import __version__
 from pipeline.errors import Failure
 from pipeline.reports.footage import Film, linked
-from pipeline.scoring import Result, moment_clips
+from pipeline.scoring import Compared, Comparison, Result, moment_clips
 from pipeline.workspace import shown
 
 # Digits behind the point: the sum of two hundred contributions stays within 1e-6 points.
@@ -25,9 +25,11 @@ def page_document(
     folder: Path,
     command: str,
     films: Mapping[str, Film],
+    compared: Compared | None = None,
 ) -> dict[str, Any]:
     """Of a page in ``folder``, which videos are linked from: routines in the order of the results,
-    each with an entry for every score; with pictures of moments of the videos in ``films``."""
+    each with an entry for every score; with pictures of moments of the videos in ``films``; and
+    how they compare."""
     routines: dict[str, list[Result]] = {}
     for result in results:
         routines.setdefault(result.video, []).append(result)
@@ -46,7 +48,12 @@ def page_document(
             }
             for video, of_video in routines.items()
         ],
+        "dates": None,
+        "comparisons": [],
+        "trends": [],
     }
+    if compared is not None:
+        document |= _side_by_side(compared, list(routines))
     return strict(document)
 
 
@@ -78,6 +85,58 @@ def _entry(result: Result) -> dict[str, Any]:
         },
         "won": moment_clips(result, best=True),
         "lost": moment_clips(result, best=False),
+    }
+
+
+def _side_by_side(compared: Compared, videos: Sequence[str]) -> dict[str, Any]:
+    """``videos``: in the order of the page, which comparisons name by their numbers."""
+    number = {video: index for index, video in enumerate(videos)}
+    dates = compared.dates
+    return {
+        "dates": None if dates is None else [dates[video].isoformat() for video in videos],
+        "comparisons": [_comparison(each, number) for each in compared.comparisons],
+        "trends": [
+            trend.to_dict()
+            | {
+                "routines": [number[result.video] for result in trend.results],
+                "places": trend.places,
+                "level": trend.level,
+                "width": trend.width,
+            }
+            for trend in compared.trends
+        ],
+    }
+
+
+def _comparison(found: Comparison, number: Mapping[str, int]) -> dict[str, Any]:
+    both, stretches = (found.first, found.second), found.stretches
+    timed = all(each.parts[0].start_s is not None for each in both)
+    sure = bool(stretches) and stretches[0].high is not None
+    columns = {
+        name: _rounded([getattr(each, column) for each in stretches], _FINE)
+        for name, column in (
+            ("starts", "start"), ("ends", "end"), ("first", "first"), ("second", "second"),
+        )
+    }  # fmt: skip
+    return columns | {
+        "routines": [number[each.video] for each in both],
+        "score_name": found.first.score_name,
+        "scores": [each.score for each in both],
+        "difference": found.difference,
+        "interval": found.interval and list(found.interval),
+        "told_apart": found.told_apart,
+        "unit": found.unit,
+        "baselines": [each.explained.baseline if each.explained else None for each in both],
+        "width": _rounded([s.high - s.difference for s in stretches], _FINE) if sure else None,
+        "phases": [vars(phase) for phase in found.phases],
+        "better": found.strongest(better=True),
+        "worse": found.strongest(better=False),
+        # Where each begins in its video and how long it lasts, to play them in step.
+        "spans": [
+            [each.parts[0].start_s, each.parts[-1].end_s - each.parts[0].start_s] for each in both
+        ]
+        if timed
+        else None,
     }
 
 

@@ -56,6 +56,7 @@ def assess(model: ScoringModel, checkpoint: Path, name: str, features: ClipFeatu
         footage=tuple(footage_remarks(features.record)),
         explained=explained,
         training_scores=tuple(certainty.scores) if certainty else None,
+        pair_width=certainty.pair_width if certainty else None,
     )
 
 

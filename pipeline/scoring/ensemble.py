@@ -35,6 +35,7 @@ def mean_of(results: Sequence[Result]) -> Result:
         training_scores=first.training_scores
         if len({each.training_scores for each in results}) == 1
         else None,
+        pair_width=_known([each.pair_width for each in results]),
     )
 
 

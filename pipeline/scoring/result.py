@@ -98,6 +98,7 @@ class Result:
     explained: Explained | None = None  # None: the checkpoint knows no average routine
     judged: float | None = None  # the judges' score, where it is known
     training_scores: tuple[float, ...] | None = None  # their quantiles, from the least to the most
+    pair_width: float | None = None  # half of what holds 90 % of the errors of a difference
 
     @property
     def remarks(self) -> list[str]:

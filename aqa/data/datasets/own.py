@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from datetime import date, datetime
 from itertools import takewhile
 from pathlib import Path
 
@@ -70,14 +71,67 @@ def read_scores(path: Path, score: str) -> dict[str, float]:
     return found
 
 
+def read_dates(path: Path) -> dict[str, date] | None:
+    """By id as it is written: the column ``date`` of a table, years first (2026-01-31); None where
+    there is no such column. AqaError names every line that is wrong."""
+    if "date" not in table_columns(path):
+        return None
+    found, wrong = {}, []
+    for line, row in _rows(path, needed=("id", "date"))[0]:
+        try:
+            if row["date"]:
+                found[row["id"]] = datetime.fromisoformat(row["date"]).date()
+        except ValueError:
+            wrong.append(f"line {line}: {row['date']!r}")
+    if wrong:
+        raise AqaError(f"{path}: no date: {listing(wrong)} (expected years first: 2026-01-31)")
+    return found
+
+
+def table_columns(path: Path) -> list[str]:
+    """The names in the header, in small letters."""
+    return _cells(path)[0]
+
+
 Row = tuple[int, dict[str, str]]
 
 
-def _rows(path: Path, score: str = "score") -> tuple[list[Row], bool]:
+def _rows(
+    path: Path, score: str = "score", needed: Sequence[str] = ("id", "score")
+) -> tuple[list[Row], bool]:
     """(line number, cells by column) below the header, and whether a comma is the decimal sign.
 
     The cells of the column ``score``, where there is one, stand under "score".
     """
+    columns, read, separator = _cells(path)
+    if score in columns:
+        columns = ["score" if name == score else f"other {name}" if name == "score" else name
+                   for name in columns]  # fmt: skip
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise AqaError(
+            f"{path} has no column {' and '.join(missing)}: expected id,score[,split], "
+            f"got {' '.join(','.join(columns).split())[:200] or 'nothing'}"
+        )
+    rows = [(line, row) for line, row in read if any(row) and not row[0].startswith("#")]
+    wrong = [
+        f"line {line}: {len(row)} cells under {len(columns)} columns"
+        for line, row in rows
+        if any(row[len(columns) :])
+    ]
+    if wrong:
+        raise AqaError(
+            f"{path}: {listing(wrong)} (is a comma the decimal sign? then separate with semicolons)"
+        )
+    padded = ((line, row + [""] * (len(columns) - len(row))) for line, row in rows)
+    by_column = [(line, dict(zip(columns, row, strict=False))) for line, row in padded]
+    return by_column, separator == ";" or _decimal_commas(
+        [row.get("score", "") for _, row in by_column]
+    )
+
+
+def _cells(path: Path) -> tuple[list[str], list[tuple[int, list[str]]], str]:
+    """The names of the columns, the rows below them with their line numbers, the separator."""
     lines = list(io.StringIO(_text(path), newline=""))
     asked = re.fullmatch(r"sep=(.)\s*", lines[0], re.IGNORECASE) if lines else None
     above = 1 if asked else 0  # a line by which Excel is told the separator
@@ -92,28 +146,7 @@ def _rows(path: Path, score: str = "score") -> tuple[list[Row], bool]:
     except csv.Error as error:
         raise AqaError(f"{path} cannot be read as CSV: {error}; {_SAVE}") from error
     columns = [name.lower() for name in read[0][1]] if read else []
-    if score in columns:
-        columns = ["score" if name == score else f"other {name}" if name == "score" else name
-                   for name in columns]  # fmt: skip
-    missing = [name for name in ("id", "score") if name not in columns]
-    if missing:
-        raise AqaError(
-            f"{path} has no column {' and '.join(missing)}: expected id,score[,split], "
-            f"got {' '.join(','.join(columns).split())[:200] or 'nothing'}"
-        )
-    rows = [(line, row) for line, row in read[1:] if any(row) and not row[0].startswith("#")]
-    wrong = [
-        f"line {line}: {len(row)} cells under {len(columns)} columns"
-        for line, row in rows
-        if any(row[len(columns) :])
-    ]
-    if wrong:
-        raise AqaError(
-            f"{path}: {listing(wrong)} (is a comma the decimal sign? then separate with semicolons)"
-        )
-    padded = ((line, row + [""] * (len(columns) - len(row))) for line, row in rows)
-    by_column = [(line, dict(zip(columns, row, strict=False))) for line, row in padded]
-    return by_column, separator == ";" or _decimal_commas([row["score"] for _, row in by_column])
+    return columns, read[1:], separator
 
 
 def _decimal_commas(scores: Sequence[str]) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,52 +17,6 @@ from pipeline.reports import write_report
 from pipeline.scoring import Result
 
 NASTY = "<img src=x onerror=window.caught=1>';\"alert(1)//</script>.mp4"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Callable[..., Any]]:
-    """``opened(path, width=360)``: a page in the browser; at the end nothing was wrong with it, and
-    it asked for nothing but the files beside it."""
-    contexts, problems = [], []
-
-    def show(path: Path, width: int = 1000, missing: bool = False, **options: Any) -> Any:
-        contexts.append(
-            browser.new_context(viewport={"width": width, "height": 900}, locale="en", **options)
-        )
-        page = contexts[-1].new_page()
-        if not missing:  # the browser says so
-            page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on(
-            "request",
-            lambda asked: (
-                None
-                if asked.url.startswith(("file:", "blob:", "data:"))
-                else problems.append(asked.url)
-            ),
-        )
-        page.goto(path.as_uri())
-        page.wait_for_selector("canvas")
-        return page
-
-    yield show
-    for context in contexts:
-        context.close()
-    assert problems == []
 
 
 def saved(page: Any, name: str) -> str:
@@ -263,16 +216,17 @@ def test_a_copy_in_the_page_plays_what_no_browser_does(opened: Callable, tmp_pat
     page = opened(page_at)
     page.wait_for_function("document.querySelector('video').readyState > 1")
     assert page.evaluate("document.querySelector('video').duration") == pytest.approx(2.4, abs=0.1)
-    grey = page.evaluate("""async () => {
-        const video = document.querySelector('video');
-        video.currentTime = 1.42;
-        await new Promise((done) => video.addEventListener('seeked', done, { once: true }));
-        const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
-        const context = canvas.getContext('2d');
-        context.drawImage(video, 0, 0, 8, 8);
-        return context.getImageData(4, 4, 1, 1).data[0];
-    }""")
-    assert grey == pytest.approx(4 * 35, abs=8)
+    page.evaluate("document.querySelector('video').currentTime = 1.42")
+    # A frame may be shown only a while after "seeked".
+    page.wait_for_function(
+        """(grey) => {
+            const canvas = Object.assign(document.createElement('canvas'), { width: 8, height: 8 });
+            const context = canvas.getContext('2d');
+            context.drawImage(document.querySelector('video'), 0, 0, 8, 8);
+            return Math.abs(context.getImageData(4, 4, 1, 1).data[0] - grey) <= 8;
+        }""",
+        arg=4 * 35,
+    )
 
 
 def test_a_video_that_moved_can_be_chosen_again(
