@@ -19,6 +19,7 @@ from pipeline.cli.extract import extract
 from pipeline.cli.models import models
 from pipeline.cli.options import Version, guarded
 from pipeline.cli.score import score
+from pipeline.cli.serve import serve
 from pipeline.cli.train import train
 
 app = typer.Typer(
@@ -60,5 +61,5 @@ def _root(version: Version = False) -> None:
     """
 
 
-for command in (extract, train, evaluate, score, compare, models, demo):
+for command in (extract, train, evaluate, score, compare, serve, models, demo):
     app.command()(guarded(command, resumes=command not in (evaluate, demo)))

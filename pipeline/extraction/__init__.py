@@ -9,17 +9,31 @@ from pipeline.extraction.folder import (
     refuse_other_origin,
 )
 from pipeline.extraction.job import Outcome, extract
-from pipeline.extraction.runs import Automatic, InProcess, Meter, OnRay, Runner, Watch
-from pipeline.extraction.stages import ExtractionSpec, FeatureExtractor, make_spec, settled
+from pipeline.extraction.runs import Automatic, InProcess, Meter, OnRay, PartWorker, Runner, Watch
+from pipeline.extraction.stages import (
+    Assembly,
+    Batch,
+    ExtractionSpec,
+    FeatureExtractor,
+    Finished,
+    Part,
+    make_spec,
+    settled,
+)
 
 __all__ = [
+    "Assembly",
     "Automatic",
+    "Batch",
     "ExtractionSpec",
     "FeatureExtractor",
+    "Finished",
     "InProcess",
     "Meter",
     "OnRay",
     "Outcome",
+    "Part",
+    "PartWorker",
     "Runner",
     "Watch",
     "divide",

@@ -79,7 +79,8 @@ def _unplayable(found: Container) -> str | None:
     return f"{found.codec} ({found.pixels}) in {found.format}"
 
 
-def _pictures(container: Container, results: Sequence[Result]) -> dict[int, str]:
+def moment_times(results: Sequence[Result]) -> dict[int, float]:
+    """By clip that is a moment of any of these results of a video: the time of its middle."""
     clips = {
         index: result.parts[index]
         for result in results
@@ -87,13 +88,21 @@ def _pictures(container: Container, results: Sequence[Result]) -> dict[int, str]
         for index in moment_clips(result, best=best)
     }
     return {
-        index: _picture(container, (part.start_s + part.end_s) / 2)
+        index: (part.start_s + part.end_s) / 2
         for index, part in sorted(clips.items())
         if part.start_s is not None
     }
 
 
-def _picture(container: Container, at_s: float) -> str:
+def _pictures(container: Container, results: Sequence[Result]) -> dict[int, str]:
+    return {
+        index: base64.b64encode(picture(container, time_s)).decode()
+        for index, time_s in moment_times(results).items()
+    }
+
+
+def picture(container: Container, at_s: float) -> bytes:
+    """The frame that is shown then, a small JPEG."""
     index = np.searchsorted(container.times_s, at_s, side="right") - 1
     (frame,) = read_with_pyav(container, [max(int(index), 0)])
     tall = frame.shape[0] / (frame.shape[1] * container.pixel_aspect)
@@ -102,7 +111,7 @@ def _picture(container: Container, at_s: float) -> str:
     _, data = cv2.imencode(
         ".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 70]
     )
-    return base64.b64encode(data.tobytes()).decode()
+    return data.tobytes()
 
 
 def _copy(found: Container) -> str:

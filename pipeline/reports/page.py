@@ -21,7 +21,6 @@ from pipeline.reports.document import page_document
 from pipeline.reports.footage import films_of
 from pipeline.scoring import Compared, Result
 
-_ASSETS = ("uplot-license.txt", "uplot.css", "report.css", "uplot.js")
 # One after the other they are one script.
 _SCRIPT = ("base", "results", "charts", "timeline", "scale", "tables", "notes", "player", "routine",
            "compare", "page")  # fmt: skip
@@ -46,27 +45,51 @@ def write_report(
     """
     films, said = films_of(results, path.parent, stream=stream, embed=embed)
     document = page_document(results, failures, path.parent, command, films, compared)
-    folder = files("pipeline.reports") / "assets"
-    parts = {
-        name.replace(".", "_").replace("-", "_"): Markup((folder / name).read_text("utf-8").strip())
-        for name in _ASSETS
-    }
-    page = Environment(loader=PackageLoader("pipeline.reports", "templates"), autoescape=True)
-    script = "".join((folder / "script" / f"{name}.js").read_text("utf-8") for name in _SCRIPT)
     videos = list(dict.fromkeys(result.video for result in results))
-    text = page.get_template("report.html").render(
-        document=_inside_script(document),
-        texts=_inside_script(json.loads((folder / "texts.json").read_text("utf-8"))),
-        copies=[films[video].copy if video in films else None for video in videos],
+    text = render_page(
+        document,
         title=Path(videos[0]).name if len(videos) == 1 else "aqa-pipeline",
-        script=Markup(script),
-        **parts,
+        copies=[films[video].copy if video in films else None for video in videos],
     )
     write_atomically(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
     return said
 
 
-def _inside_script(content: Any) -> Markup:
+def render_page(document: dict[str, Any], title: str, copies: Sequence[str | None] = ()) -> str:
+    """The page of a :func:`page_document`. ``copies``: of the routines' videos, in base64."""
+    page = Environment(loader=PackageLoader("pipeline.reports", "templates"), autoescape=True)
+    return page.get_template("report.html").render(
+        document=inside_script(document),
+        texts=inside_script(json.loads(_asset("texts.json"))),
+        copies=copies,
+        title=title,
+        licence=Markup(_asset("uplot-license.txt")),
+        style=Markup(report_style()),
+        script=Markup(report_script()),
+    )
+
+
+def report_style() -> str:
+    """What stands in the page's one ``style``, to the letter."""
+    return _asset("uplot.css") + "\n" + _asset("report.css")
+
+
+def report_script() -> str:
+    """What stands in the one ``script`` of the page that runs, to the letter."""
+    return _asset("uplot.js") + "\n" + joined_script(*_SCRIPT)
+
+
+def joined_script(*names: str, more: str = "") -> str:
+    """Parts of the script, and ``more`` of another page, as one that shares nothing with others."""
+    parts = "".join(_asset(f"script/{name}.js") + "\n" for name in names)
+    return f'(() => {{\n"use strict";\n{parts}{more}}})();'
+
+
+def _asset(name: str) -> str:
+    return (files("pipeline.reports") / "assets" / name).read_text("utf-8").strip()
+
+
+def inside_script(content: Any) -> Markup:
     """JSON that can end no script element, whatever names it holds."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":

@@ -2,7 +2,7 @@
 
 import lazy_loader
 
-from pipeline.scoring.features import FEATURE_SUFFIX, Part
+from pipeline.scoring.features import FEATURE_SUFFIX, ClipFeatures, Part
 from pipeline.scoring.result import (
     ClipAssessment,
     Contribution,
@@ -23,6 +23,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
         "faithfulness": ["Truth", "measure_faithfulness"],
         "pick": ["pick_checkpoints"],
         "scorer": ["Extraction", "Scorer", "score_all"],
+        "videos": ["spec_like"],
         "trend": ["Trend", "find_trend"],
     },
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Agreement",
     "Align",
     "ClipAssessment",
+    "ClipFeatures",
     "Compared",
     "Comparison",
     "Contribution",
@@ -53,4 +55,5 @@ __all__ = [
     "moments",
     "pick_checkpoints",
     "score_all",
+    "spec_like",
 ]

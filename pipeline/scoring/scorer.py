@@ -22,6 +22,7 @@ from pipeline.scoring.ensemble import mean_of
 from pipeline.scoring.features import (
     FEATURE_SUFFIX,
     WHOLE_VIDEO,
+    ClipFeatures,
     Part,
     stored_features,
 )
@@ -59,6 +60,11 @@ class Scorer:
         _require_one_kind(self._members)
 
     @property
+    def first(self) -> tuple[Path, ScoringModel]:
+        """What says which features all of them need."""
+        return self._members[0]
+
+    @property
     def score_names(self) -> list[str]:
         """In the order of the results of a video."""
         return list(dict.fromkeys(model.info.score_name for _, model in self._members))
@@ -82,10 +88,14 @@ class Scorer:
             features = stored_features(item.path, self._members[0][1].channels)
         else:
             features = self._of_videos.of(item, part)
+        return self.assess(features, str(item.path))
+
+    def assess(self, features: ClipFeatures, name: str) -> list[Result]:
+        """As ``score``, of features that are there. ``name``: what the results call the video."""
         of_score: dict[str, list[Result]] = {}
         for path, model in self._members:
             of_score.setdefault(model.info.score_name, []).append(
-                assess(model, path, str(item.path), features)
+                assess(model, path, name, features)
             )
         return [mean_of(results) for results in of_score.values()]
 
@@ -93,7 +103,7 @@ class Scorer:
     def _of_videos(self) -> KeptFeatures:
         from pipeline.scoring.videos import KeptFeatures, spec_like  # a feature file needs none
 
-        asked, (checkpoint, model) = self._extraction, self._members[0]
+        asked, (checkpoint, model) = self._extraction, self.first
         spec = spec_like(
             model.info.origin,
             checkpoint,

@@ -1,6 +1,7 @@
 """Where an extraction runs: on Ray, or in this process."""
 
 from pipeline.extraction.runs.automatic import Automatic
+from pipeline.extraction.runs.graph import PartWorker
 from pipeline.extraction.runs.in_process import InProcess
 from pipeline.extraction.runs.meter import Meter
 from pipeline.extraction.runs.runner import Runner, Watch
@@ -11,6 +12,7 @@ __all__ = [
     "InProcess",
     "Meter",
     "OnRay",
+    "PartWorker",
     "Runner",
     "Watch",
 ]

@@ -77,7 +77,7 @@ def feature_batches(
         decode = {"num_cpus": DECODE_CPUS[spec.device]} | _only_on(DECODE_NODES, resources)
         rows = _in_two_stages(ray, parts, spec, width, decode, actor)
     else:
-        rows = in_one_stage(ray, [part.to_row() for part in parts], width, actor, _Worker, spec)
+        rows = in_one_stage(ray, [part.to_row() for part in parts], width, actor, PartWorker, spec)
     return map(Batch.from_row, rows)
 
 
@@ -200,7 +200,7 @@ class _BackboneActor(_Backbone):
         return self.computed(Batch.from_row(row)).to_row()
 
 
-class _Worker(_Backbone):
+class PartWorker(_Backbone):
     """Reads parts of videos and computes their features: ``readers`` of them at once, and one more
     is opened ahead."""
 

@@ -1,0 +1,160 @@
+"""The server's process: Ray's driver and the web in one, started again when Ray dies.
+
+What is kept lies in the folder; so whatever ends here (a replica, Ray, this process, the command)
+costs the work of one moment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+
+from pipeline.cluster import RayLostError, driven, ray_session
+from pipeline.errors import UsageError, one_line
+from pipeline.extraction import feature_origin, made_by, settled
+from pipeline.scoring import Extraction, Scorer, spec_like
+from pipeline.serving.guard import Guard
+from pipeline.serving.options import LOOPBACK, ServeOptions
+from pipeline.serving.replicas import deploy, remove
+from pipeline.serving.store import Store
+from pipeline.serving.uploads import Uploads
+from pipeline.serving.web import build_app
+from pipeline.serving.work import Work
+from pipeline.workspace import Console
+
+_BEAT_S = 1.0
+_SILENT_S = 60.0
+_AGAIN_S = 3.0
+_FRUITLESS = 5
+
+
+def serve_forever(options: ServeOptions, console: Console) -> None:
+    """Until it is interrupted. UsageError where it cannot start."""
+    options = replace(options, folder=options.folder.absolute(), token=_token(options))
+    _require_free(options)
+    fruitless = 0
+    try:
+        while True:
+            began = time.monotonic()
+            try:
+                for line in driven(_serve, options, limit_s=_SILENT_S):
+                    if line:
+                        console.result(line)
+                return
+            except RayLostError as error:
+                fruitless = fruitless + 1 if time.monotonic() - began < _SILENT_S else 1
+                if fruitless == _FRUITLESS:
+                    raise UsageError(f"the server ended {fruitless} times: {error}") from None
+                console.warn(f"the server broke off ({error}); it starts again")
+                time.sleep(_AGAIN_S)
+    finally:
+        if options.ray.address:
+            _leave(options, console)
+
+
+def _serve(options: ServeOptions) -> Iterator[str]:
+    """Lines to show; empty ones while all is well."""
+    store = Store(options.folder)
+    scorer = Scorer(options.checkpoints, Extraction("cpu", store.features), Console(quiet=True))
+    checkpoint, model = scorer.first
+    spec = spec_like(
+        model.info.origin,
+        checkpoint,
+        backbone=None,
+        weights=options.weights,
+        device=options.device,
+        engine=options.engine,
+    )
+    notes: list[str] = []
+    origin = feature_origin(spec)
+    spec = settled(spec, notes.append, origin.weights_digest)
+    yield from notes
+    yield "starting Ray ..."
+    with ray_session(options.ray) as ray:
+        replicas = deploy(ray, _app_name(options), options, spec)
+        work = Work(store, replicas, origin, made_by(spec), _command(options))
+        uploads = Uploads(store, options.limits, spec.protocol)
+        app = build_app(store, work, uploads, options.limits)
+        guard = Guard(app, token=options.token, requests_s=options.limits.requests_s)
+        app.state.guard = guard
+        listening = socket.create_server(
+            (options.host, options.port),
+            family=socket.AF_INET6 if ":" in options.host else socket.AF_INET,
+        )
+        server = uvicorn.Server(
+            uvicorn.Config(guard, log_level="critical", access_log=False, server_header=False)
+        )
+        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread.start()
+        many = f"{replicas.backbones} backbone replica" + "s" * (replicas.backbones > 1)
+        yield f"{_address(options, listening)}  ({many}; kept in {options.folder})"
+        while thread.is_alive():
+            thread.join(_BEAT_S)
+            if (task := getattr(app.state, "work", None)) is not None and task.done():
+                raise RayLostError(f"the queue broke off: {one_line(task.exception())}")
+            yield ""
+    raise RayLostError("the web server ended")
+
+
+def _leave(options: ServeOptions, console: Console) -> None:
+    """Takes the replicas off a cluster that goes on."""
+    try:
+        list(driven(_remove, options, limit_s=_SILENT_S))
+    except (RayLostError, UsageError) as error:
+        console.warn(f"replicas may be left on {options.ray.address}: {error}")
+
+
+def _remove(options: ServeOptions) -> Iterator[None]:
+    with ray_session(options.ray):
+        remove(_app_name(options))
+    yield
+
+
+def _app_name(options: ServeOptions) -> str:
+    """Of each folder its own: a server that comes again finds its replicas."""
+    return "aqa-" + hashlib.sha256(str(options.folder).encode()).hexdigest()[:10]
+
+
+def _command(options: ServeOptions) -> str:
+    """What ``score`` needs beside the video, to repeat it."""
+    given = [f"--checkpoint {Path(path).name}" for path in options.checkpoints]
+    return " ".join([*given, "--report report.html"])
+
+
+def _address(options: ServeOptions, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    token = f"?token={options.token}" if options.token else ""
+    return f"http://{host}:{port}/{token}"
+
+
+def _token(options: ServeOptions) -> str | None:
+    """None on loopback; else the one that is given, or that this folder has from its first start
+    on."""
+    if options.token or options.host in LOOPBACK:
+        return options.token
+    path = options.folder / "token"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24))
+    return path.read_text().strip()
+
+
+def _require_free(options: ServeOptions) -> None:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    try:
+        socket.create_server((options.host, options.port), family=family).close()
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"cannot listen at {options.host}:{options.port}: {reason}; choose --host or --port"
+        ) from None

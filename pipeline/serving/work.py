@@ -1,0 +1,199 @@
+"""The queue's work: videos in the order in which they came, in parts, to the replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aqa.data import FeatureFolder, FeatureOrigin
+from pipeline.errors import UsageError, one_line
+from pipeline.extraction import Assembly, Batch, Finished, Part
+from pipeline.footage import Video
+from pipeline.serving.replicas import Replicas
+from pipeline.serving.store import Store, StoredFile
+
+# A replica that dies takes no video with it, unless the video is why.
+ATTEMPTS = 3
+_WINDOW_S = 120.0
+
+
+@dataclass
+class _Open:
+    """A video that is worked on: its parts that are not done."""
+
+    file: StoredFile
+    left: int
+    assembly: Assembly = field(default_factory=Assembly)
+    clips: int = 0
+    of: int = 0
+
+
+class Work:
+    """Runs on the event loop of the server. ``origin`` and ``versions``: of the features."""
+
+    def __init__(
+        self,
+        store: Store,
+        replicas: Replicas,
+        origin: FeatureOrigin,
+        versions: Mapping[str, str],
+        command: str,
+    ) -> None:
+        self._store, self._replicas, self._command = store, replicas, command
+        self._features = FeatureFolder(store.features)
+        self._origin, self._versions = origin, dict(versions)
+        self._open: dict[str, _Open] = {}
+        self._parts: asyncio.Queue[Part] = asyncio.Queue(1)
+        self._news = asyncio.Event()
+        self._recent: deque[tuple[float, int]] = deque()
+        self.clips = 0  # computed since the start
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        self._features.write_origin(self._origin, self._versions)
+        workers = [self._take() for _ in range(self._replicas.at_once)]
+        async with asyncio.TaskGroup() as group:
+            for each in (self._feed(), *workers):
+                group.create_task(each)
+
+    def news(self) -> None:
+        """There is something in the queue."""
+        self._news.set()
+
+    def drop(self, digest: str) -> None:
+        """Nobody wants it any more: what is being done of it comes to nothing."""
+        self._open.pop(digest, None)
+
+    def progress(self, digest: str) -> tuple[int, int] | None:
+        """Clips that are done, and in all; None of what is not being worked on."""
+        found = self._open.get(digest)
+        return None if found is None else (found.clips, found.of or found.file.clips)
+
+    def clips_per_s(self) -> float | None:
+        """Lately; None before there is anything to go by."""
+        if len(self._recent) < 2:
+            return None
+        (first, _), (last, _) = self._recent[0], self._recent[-1]
+        return sum(clips for _, clips in self._recent) / max(last - first, 0.5)
+
+    def seconds_left(self, digest: str, files: list[StoredFile]) -> float | None:
+        """Until a file is done, of those that wait or run, in their order."""
+        rate, ahead = self.clips_per_s(), 0
+        for file in files:
+            done, of = self.progress(file.digest) or (0, file.clips)
+            ahead += max(0, of - done)
+            if file.digest == digest:
+                return None if rate is None else ahead / rate
+        return None
+
+    async def compare(self, names: Mapping[str, str], align: str) -> dict[str, Any]:
+        return await self._replicas.assessor.compare.remote(dict(names), align)
+
+    async def _feed(self) -> None:
+        while True:
+            self._news.clear()
+            waiting = self._store.waiting()
+            if not waiting:
+                await self._news.wait()
+                continue
+            file = waiting[0]
+            # Alone, a video is shared by all; where many wait each is done by one, which saves
+            # opening it again.
+            of = 1 if len(waiting) >= 2 * self._replicas.backbones else self._replicas.backbones
+            self._store.set_state(file.digest, "running")
+            self._open[file.digest] = _Open(file, of)
+            video = Video(file.digest, self._store.video(file))
+            for number in range(of):
+                await self._parts.put(Part(video, number, of))
+
+    async def _take(self) -> None:
+        while True:
+            part = await self._parts.get()
+            digest = part.video.id
+            if digest not in self._open:
+                continue
+            try:
+                finished = await self._computed(part)
+                if finished is not None:
+                    await self._finish(digest, finished)
+            except Exception as error:  # one upload's failure is its own
+                self._fail(digest, one_line(error))
+
+    async def _computed(self, part: Part) -> Finished | None:
+        """The whole video, where this was the last of it that was missing."""
+        from ray.exceptions import ActorDiedError, ActorUnavailableError
+
+        digest, died = part.video.id, 0
+        while True:
+            try:
+                return await self._read(part)
+            except (ActorDiedError, ActorUnavailableError):
+                died += 1
+                if died == ATTEMPTS:
+                    raise UsageError(
+                        f"the process that computed it ended {ATTEMPTS} times"
+                    ) from None
+                await asyncio.sleep(1)
+                if digest not in self._open:
+                    return None
+
+    async def _read(self, part: Part) -> Finished | None:
+        digest = part.video.id
+        rows = self._replicas.backbone.options(stream=True).extract.remote(part.to_row())
+        async for row in rows:
+            state, batch = self._open.get(digest), Batch.from_row(row)
+            if state is None:
+                rows.cancel()
+                return None
+            self._count(batch.valid)
+            state.clips, state.of = min(state.clips + batch.valid, batch.total), batch.total
+            if finished := state.assembly.add(batch):
+                return finished
+        state = self._open.get(digest)
+        if state is not None:
+            state.left -= 1
+            if not state.left:
+                raise UsageError("reading gave less than was there when it was opened")
+        return None
+
+    async def _finish(self, digest: str, finished: Finished) -> None:
+        if finished.error:
+            raise UsageError(finished.error)
+        file = self._open[digest].file
+        record = finished.record | {"versions": self._versions}
+        await asyncio.to_thread(
+            self._features.save, digest, finished.features, self._origin, record
+        )
+        await self._replicas.assessor.finish.remote(
+            digest, str(self._store.video(file)), self._command
+        )
+        if self._open.pop(digest, None) is not None:
+            self._store.set_state(digest, "done")
+
+    def _fail(self, digest: str, reason: str) -> None:
+        state = self._open.pop(digest, None)
+        if state is not None:
+            self._store.set_state(digest, "failed", self.without_places(reason, state.file))
+
+    def without_places(self, text: str, file: StoredFile) -> str:
+        """``{name}`` stands where the upload's name is to be."""
+        return nameless(text, self._store.video(file))
+
+    def _count(self, clips: int) -> None:
+        now = time.monotonic()
+        self.clips += clips
+        if self._recent and now - self._recent[-1][0] > _WINDOW_S / 4:
+            self._recent.clear()  # there was nothing to do
+        self._recent.append((now, clips))
+        while now - self._recent[0][0] > _WINDOW_S:
+            self._recent.popleft()
+
+
+def nameless(text: str, path: Path) -> str:
+    """A message about a file of the server without its place: ``{name}`` is for its name."""
+    return text.replace(str(path), "{name}").replace(path.name, "{name}")
