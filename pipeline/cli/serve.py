@@ -15,7 +15,6 @@ from pipeline.cli.options import (
     RayAddress,
     Version,
     Weights,
-    chosen_device,
 )
 from pipeline.cli.scoring import Checkpoints
 from pipeline.errors import UsageError
@@ -90,7 +89,7 @@ def serve(
             checkpoints=tuple(pick_checkpoints(checkpoint, RunFolder(settings.runs), console)),
             host=host,
             port=port,
-            device=chosen_device(device, settings, options),
+            device=device or settings.device,
             ray=options,
             limits=Limits(int(max_gib * GIB), max_minutes * 60, max_queue),
             token=token,

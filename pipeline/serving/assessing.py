@@ -5,7 +5,6 @@ A result calls its video by the upload's digest here; whoever asks puts a name i
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,8 @@ from typing import Any
 
 from aqa.data import FeatureFolder, read_features
 from aqa.storage import write_json
-from pipeline.errors import UsageError
 from pipeline.reports import Film, moment_times, page_document
 from pipeline.scoring import ClipFeatures, Extraction, Result, Scorer, compare_results
-from pipeline.serving.stills import stills
 from pipeline.workspace import Console
 
 
@@ -29,21 +26,18 @@ class Assessing:
         self._scorer = Scorer(checkpoints, extraction, Console(quiet=True))
         self._folder = folder
 
-    def finish(self, digest: str, video: Path, command: str) -> None:
-        """Writes ``results/<digest>.json``: the results, and what the page shows."""
+    def finish(self, digest: str, command: str) -> dict[str, float]:
+        """The scores by name; writes ``results/<digest>.json``: the results, what the page shows,
+        and by clip that is a moment the time of its picture, which is made when it is seen."""
         results = self._results(digest, digest)
-        film, times = Film(self._frame_s(digest)), moment_times(results)
-        try:
-            pictures = stills(video, list(times.values()))
-            film.pictures = {
-                index: base64.b64encode(data).decode()
-                for index, data in zip(times, pictures, strict=True)
-            }
-        except UsageError as error:
-            results = [replace(each, footage=(*each.footage, str(error))) for each in results]
-        document = page_document(results, [], self._folder, command, {digest: film})
-        content = {"results": [each.to_dict() for each in results], "document": document}
+        films = {digest: Film(self._frame_s(digest))}
+        content = {
+            "results": [each.to_dict() for each in results],
+            "document": page_document(results, [], self._folder, command, films),
+            "moments": moment_times(results),
+        }
         write_json(self._folder / "results" / f"{digest}.json", content)
+        return {each.score_name: each.score for each in results}
 
     def compare(self, names: Mapping[str, str], align: str) -> dict[str, Any]:
         """What a page of two uploads shows, the second against the first. ``names`` by digest."""

@@ -33,12 +33,13 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Guard:
-    """ASGI around an application. ``requests_s``: of one address, four seconds' worth at once.
+    """ASGI around an application. ``requests_s``: of one address, four seconds' worth at once;
+    None: as many as there are.
 
     counts  answers by status, for the metrics.
     """
 
-    def __init__(self, app: Any, *, token: str | None, requests_s: float) -> None:
+    def __init__(self, app: Any, *, token: str | None, requests_s: float | None) -> None:
         self._app, self._token, self._rate = app, token, requests_s
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self.counts: dict[int, int] = {}
@@ -98,6 +99,8 @@ class Guard:
 
     def _has_room(self, client: str) -> bool:
         """A bucket for each address, which fills up again at the rate."""
+        if self._rate is None:
+            return True
         now, most = time.monotonic(), self._rate * _BURST_S
         left, since = self._buckets.pop(client, (most, now))
         left = min(most, left + (now - since) * self._rate)

@@ -23,8 +23,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class ServeOptions:
-    """``checkpoints`` as they were given; ``token`` None: whoever reaches the address may come in.
-    ``weights`` and ``engine`` None: the checkpoint's, the quickest."""
+    """``checkpoints`` as they were given; ``device`` auto: cuda where there is a GPU; ``token``
+    None: whoever reaches the address may come in. ``weights`` and ``engine`` None: the
+    checkpoint's, the quickest."""
 
     folder: Path
     checkpoints: tuple[Path, ...]

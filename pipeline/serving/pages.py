@@ -25,15 +25,15 @@ from pipeline.reports import (
 _NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def list_page() -> tuple[str, str]:
-    """The page on which videos are dropped: HTML and policy."""
+def list_page(most_bytes: int) -> tuple[str, str]:
+    """The page on which videos of so many bytes at most are dropped: HTML and policy."""
     script = joined_script("base", more=_asset("page.js"))
     style = report_style() + "\n" + _asset("page.css")
     html = (
         _templates()
         .get_template("page.html")
         .render(
-            document=inside_script({"version": __version__}),
+            document=inside_script({"version": __version__, "most_bytes": most_bytes}),
             texts=inside_script(json.loads(_asset("texts.json"))),
             style=Markup(style),
             script=Markup(script),

@@ -70,8 +70,8 @@ class Assessor:
     def __init__(self, checkpoints: Sequence[Path], folder: Path) -> None:
         self._assessing = Assessing(checkpoints, folder)
 
-    async def finish(self, digest: str, video: str, command: str) -> None:
-        await asyncio.to_thread(self._assessing.finish, digest, Path(video), command)
+    async def finish(self, digest: str, command: str) -> dict[str, float]:
+        return await asyncio.to_thread(self._assessing.finish, digest, command)
 
     async def compare(self, names: dict[str, str], align: str) -> dict[str, Any]:
         return await asyncio.to_thread(self._assessing.compare, names, align)
@@ -87,7 +87,7 @@ def deploy(ray: Any, app: str, options: ServeOptions, spec: ExtractionSpec) -> R
     serve.start(http_options={"location": "NoServer"})
     common = {
         "health_check_period_s": 5,
-        "graceful_shutdown_timeout_s": 2,
+        "graceful_shutdown_timeout_s": 0.5,  # what is cut off is done again
         "logging_config": {"enable_access_log": False},
     }
     backbone = serve.deployment(Backbone).options(

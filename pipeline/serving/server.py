@@ -11,15 +11,18 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
-from pipeline.cluster import RayLostError, driven, ray_session
+from aqa.checkpoints import shipped_models
+from aqa.data import FeatureOrigin
+from pipeline.cluster import RayLostError, choose_device, driven, ray_session
 from pipeline.errors import UsageError, one_line
-from pipeline.extraction import feature_origin, made_by, settled
+from pipeline.extraction import ExtractionSpec, feature_origin, made_by, settled
 from pipeline.scoring import Extraction, Scorer, spec_like
 from pipeline.serving.guard import Guard
 from pipeline.serving.options import LOOPBACK, ServeOptions
@@ -28,7 +31,7 @@ from pipeline.serving.store import Store
 from pipeline.serving.uploads import Uploads
 from pipeline.serving.web import build_app
 from pipeline.serving.work import Work
-from pipeline.workspace import Console
+from pipeline.workspace import Console, counted
 
 _BEAT_S = 1.0
 _SILENT_S = 60.0
@@ -64,37 +67,31 @@ def _serve(options: ServeOptions) -> Iterator[str]:
     """Lines to show; empty ones while all is well."""
     store = Store(options.folder)
     scorer = Scorer(options.checkpoints, Extraction("cpu", store.features), Console(quiet=True))
-    checkpoint, model = scorer.first
-    spec = spec_like(
-        model.info.origin,
-        checkpoint,
-        backbone=None,
-        weights=options.weights,
-        device=options.device,
-        engine=options.engine,
-    )
-    notes: list[str] = []
-    origin = feature_origin(spec)
-    spec = settled(spec, notes.append, origin.weights_digest)
-    yield from notes
+    if again := store.bind(_models(options)):
+        yield f"other models than before: {counted(again, 'video')} scored again"
     yield "starting Ray ..."
     with ray_session(options.ray) as ray:
+        notes: list[str] = []
+        spec, origin = _spec(scorer, options, _device(ray, options), notes.append)
+        yield from notes
         replicas = deploy(ray, _app_name(options), options, spec)
         work = Work(store, replicas, origin, made_by(spec), _command(options))
         uploads = Uploads(store, options.limits, spec.protocol)
         app = build_app(store, work, uploads, options.limits)
-        guard = Guard(app, token=options.token, requests_s=options.limits.requests_s)
-        app.state.guard = guard
+        requests_s = None if options.host in LOOPBACK else options.limits.requests_s
+        app.state.guard = Guard(app, token=options.token, requests_s=requests_s)
         listening = socket.create_server(
             (options.host, options.port),
             family=socket.AF_INET6 if ":" in options.host else socket.AF_INET,
         )
-        server = uvicorn.Server(
-            uvicorn.Config(guard, log_level="critical", access_log=False, server_header=False)
+        config = uvicorn.Config(
+            app.state.guard, log_level="critical", access_log=False, server_header=False
         )
-        thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
+        thread = threading.Thread(
+            target=uvicorn.Server(config).run, args=([listening],), daemon=True
+        )
         thread.start()
-        many = f"{replicas.backbones} backbone replica" + "s" * (replicas.backbones > 1)
+        many = counted(replicas.backbones, "backbone replica")
         yield f"{_address(options, listening)}  ({many}; kept in {options.folder})"
         while thread.is_alive():
             thread.join(_BEAT_S)
@@ -102,6 +99,33 @@ def _serve(options: ServeOptions) -> Iterator[str]:
                 raise RayLostError(f"the queue broke off: {one_line(task.exception())}")
             yield ""
     raise RayLostError("the web server ended")
+
+
+def _device(ray: Any, options: ServeOptions) -> str:
+    """Of the cluster that is joined, else of this machine."""
+    if options.ray.address is None:
+        return choose_device(options.device)
+    gpus = ray.cluster_resources().get("GPU", 0)
+    if options.device == "cuda" and not gpus:
+        raise UsageError(f"--device cuda, but {options.ray.address} has no GPU: use --device cpu")
+    return "cuda" if gpus and options.device != "cpu" else "cpu"
+
+
+def _spec(
+    scorer: Scorer, options: ServeOptions, device: str, tell: Callable[[str], None]
+) -> tuple[ExtractionSpec, FeatureOrigin]:
+    """What every replica computes, and what binds its features to the checkpoints."""
+    checkpoint, model = scorer.first
+    spec = spec_like(
+        model.info.origin,
+        checkpoint,
+        backbone=None,
+        weights=options.weights,
+        device=device,
+        engine=options.engine,
+    )
+    origin = feature_origin(spec)
+    return settled(spec, tell, origin.weights_digest), origin
 
 
 def _leave(options: ServeOptions, console: Console) -> None:
@@ -121,6 +145,16 @@ def _remove(options: ServeOptions) -> Iterator[None]:
 def _app_name(options: ServeOptions) -> str:
     """Of each folder its own: a server that comes again finds its replicas."""
     return "aqa-" + hashlib.sha256(str(options.folder).encode()).hexdigest()[:10]
+
+
+def _models(options: ServeOptions) -> str:
+    """By content, of a shipped one by its file's."""
+    shipped = shipped_models()
+    found = [f"weights {options.weights}"] if options.weights else []
+    for path in options.checkpoints:
+        file = path if path.is_file() else shipped[str(path)].path
+        found.append(f"{path.name} {hashlib.sha256(file.read_bytes()).hexdigest()}")
+    return "; ".join(found)
 
 
 def _command(options: ServeOptions) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from aqa.storage import write_atomically
+from aqa.storage import write_atomically, write_json
 from pipeline.cluster import RayLostError, driven
 from pipeline.errors import UsageError
 
@@ -21,6 +22,15 @@ def stills(video: Path, times_s: Sequence[float], limit_s: float = LIMIT_S) -> l
         return list(driven(_read, video, list(times_s), limit_s=limit_s))
     except RayLostError as error:  # the name is of who else uses such processes
         raise UsageError(f"no pictures: {error}") from None
+
+
+def write_pictures(path: Path, video: Path, times_s: Mapping[str, float]) -> None:
+    """JSON: what a page has of its moments, in base64, by clip."""
+    data = stills(video, list(times_s.values()))
+    write_json(
+        path,
+        {clip: base64.b64encode(one).decode() for clip, one in zip(times_s, data, strict=True)},
+    )
 
 
 def write_thumbnails(path: Path, video: Path, times_s: Sequence[float]) -> None:

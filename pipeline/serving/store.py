@@ -4,18 +4,20 @@
                uploads/<digest>.<ext>  each content once, whatever it was called
                features/               clip features, as ``extract`` keeps them
                results/<digest>.json   scores and what a page shows
-               thumbnails/<digest>.zip made when they are asked for
+               pictures/<digest>.json  of a report's moments: made when it is seen
+               thumbnails/<digest>.zip of all clips: made when they are asked for
 
 A file's work is queued, running, done or failed; what was running when a server died is queued.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +26,8 @@ import filelock
 
 from pipeline.errors import UsageError
 
+# A server that was killed lets go of it at once.
+PATIENCE_S = 5.0
 State = Literal["queued", "running", "done", "failed"]
 _SCHEMA = """
 create table if not exists files (
@@ -35,6 +39,7 @@ create table if not exists files (
     clips integer not null,
     state text not null,
     error text not null default '',
+    scores text not null default '{}',
     finished_at real
 );
 create table if not exists jobs (
@@ -45,12 +50,14 @@ create table if not exists jobs (
     created_at real not null
 );
 create index if not exists jobs_by_digest on jobs (digest);
+create table if not exists made_by (models text not null);
 """
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One content. ``seconds`` it lasts, ``clips`` it has; ``number`` is its place in the queue."""
+    """One content. ``seconds`` it lasts, ``clips`` it has; ``number`` is its place in the queue;
+    ``scores`` by name, in JSON."""
 
     number: int
     digest: str
@@ -60,6 +67,7 @@ class StoredFile:
     clips: int
     state: State
     error: str
+    scores: str
     finished_at: float | None
 
 
@@ -78,11 +86,11 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
-        for name in ("uploads", "results", "thumbnails"):
+        for name in ("uploads", "results", "pictures", "thumbnails"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._held = filelock.FileLock(self.folder / "lock", mode=0o600)
         try:
-            self._held.acquire(timeout=5)
+            self._held.acquire(timeout=PATIENCE_S)
         except filelock.Timeout:
             raise UsageError(f"{folder}: another server has this folder: choose --folder") from None
         self._lock = threading.Lock()
@@ -105,6 +113,9 @@ class Store:
 
     def result(self, digest: str) -> Path:
         return self.folder / "results" / f"{digest}.json"
+
+    def pictures(self, digest: str) -> Path:
+        return self.folder / "pictures" / f"{digest}.json"
 
     def thumbnails(self, digest: str) -> Path:
         return self.folder / "thumbnails" / f"{digest}.zip"
@@ -159,13 +170,33 @@ class Store:
         if self._do("select 1 from jobs where digest = ? limit 1", digest):
             return False
         self._do("delete from files where digest = ?", digest)
+        self.remove_files(job.file)
+        return True
+
+    def remove_files(self, file: StoredFile) -> None:
+        digest = file.digest
         of_it: Iterable[Path] = (
-            self.video(job.file), self.result(digest), self.thumbnails(digest),
+            self.video(file), self.result(digest), self.pictures(digest), self.thumbnails(digest),
             self.features / f"{digest}.npy", self.features / "provenance" / f"{digest}.json",
         )  # fmt: skip
         for path in of_it:
             path.unlink(missing_ok=True)
-        return True
+
+    def bind(self, models: str) -> int:
+        """How many videos are queued again: all, where other models than these scored them."""
+        (before,) = self._do("select models from made_by") or ({"models": models},)
+        self._do("delete from made_by")
+        self._do("insert into made_by values (?)", models)
+        if before["models"] == models:
+            return 0
+        finished = "where state in ('done', 'failed')"
+        (found,) = self._do(f"select count(*) as many from files {finished}")
+        self._do(f"update files set state = 'queued', error = '' {finished}")
+        return found["many"]
+
+    def set_done(self, digest: str, scores: Mapping[str, float]) -> None:
+        self._do("update files set scores = ? where digest = ?", json.dumps(scores), digest)
+        self.set_state(digest, "done")
 
     def set_state(self, digest: str, state: State, error: str = "") -> None:
         at = time.time() if state in ("done", "failed") else None

@@ -70,6 +70,9 @@ class Uploads:
                         raise too_large(name, most)
                     digest.update(chunk)
                     file.write(chunk)
+        except ConnectionError:
+            path.unlink(missing_ok=True)
+            raise
         except OSError as error:
             path.unlink(missing_ok=True)
             raise RefusedError(507, f"{name}: no room for it here ({error.strerror})") from None

@@ -20,7 +20,7 @@ from pipeline.errors import UsageError
 from pipeline.serving.metrics import metrics_text
 from pipeline.serving.options import Limits
 from pipeline.serving.pages import beside, interface_page, list_page, report_page
-from pipeline.serving.stills import write_thumbnails
+from pipeline.serving.stills import write_pictures, write_thumbnails
 from pipeline.serving.store import Job, Store
 from pipeline.serving.uploads import RefusedError, Uploads, clean_name, too_large
 from pipeline.serving.work import Work
@@ -90,7 +90,7 @@ def build_app(store: Store, work: Work, uploads: Uploads, limits: Limits) -> Fas
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
-        return _shown(*list_page())
+        return _shown(*list_page(limits.upload_bytes))
 
     @app.get("/docs", include_in_schema=False)
     async def interface() -> Response:
@@ -167,6 +167,7 @@ def build_app(store: Store, work: Work, uploads: Uploads, limits: Limits) -> Fas
         """The report; to keep it, it looks for the video beside it."""
         found = done(job_id)
         document = states.content(found)["document"]
+        document["routines"][0]["pictures"] = await pictures(found)
         source = beside(found.name) if download else "video"
         html, policy = report_page(document, [found.name], [source])
         answer = _shown(html, policy)
@@ -224,6 +225,15 @@ def build_app(store: Store, work: Work, uploads: Uploads, limits: Limits) -> Fas
         """For Prometheus."""
         return metrics_text(store, work, uploads, request.app.state.guard.counts)
 
+    async def pictures(found: Job) -> dict[str, str]:
+        """None where the video gives none: the report does without."""
+        path = store.pictures(found.file.digest)
+        if not path.exists():
+            times = states.content(found)["moments"]
+            with suppress(UsageError):
+                await asyncio.to_thread(write_pictures, path, store.video(found.file), times)
+        return json.loads(path.read_text()) if path.exists() else {}
+
     def known(job_id: str) -> Job:
         found = store.job(job_id)
         if found is None:
@@ -271,8 +281,7 @@ class _States:
                 if progress := self._work.progress(file.digest):
                     state.progress = Progress(clips=progress[0], of=progress[1])
             if file.state == "done":
-                each = self.content(job)["results"]
-                state.scores = {result["score_name"]: result["score"] for result in each}
+                state.scores = json.loads(file.scores)
             found.append(state)
         return found
 

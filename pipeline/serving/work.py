@@ -33,6 +33,14 @@ class _Open:
     of: int = 0
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A part of a video to read; None: its features are there, of an earlier start."""
+
+    digest: str
+    part: Part | None
+
+
 class Work:
     """Runs on the event loop of the server. ``origin`` and ``versions``: of the features."""
 
@@ -48,7 +56,7 @@ class Work:
         self._features = FeatureFolder(store.features)
         self._origin, self._versions = origin, dict(versions)
         self._open: dict[str, _Open] = {}
-        self._parts: asyncio.Queue[Part] = asyncio.Queue(1)
+        self._tasks: asyncio.Queue[_Task] = asyncio.Queue(1)
         self._news = asyncio.Event()
         self._recent: deque[tuple[float, int]] = deque()
         self.clips = 0  # computed since the start
@@ -106,21 +114,27 @@ class Work:
             # opening it again.
             of = 1 if len(waiting) >= 2 * self._replicas.backbones else self._replicas.backbones
             self._store.set_state(file.digest, "running")
-            self._open[file.digest] = _Open(file, of)
+            if self._features.reason_to_redo(file.digest, self._origin) is None:
+                of = 0
+            self._open[file.digest] = _Open(file, of, of=file.clips)
             video = Video(file.digest, self._store.video(file))
             for number in range(of):
-                await self._parts.put(Part(video, number, of))
+                await self._tasks.put(_Task(file.digest, Part(video, number, of)))
+            if not of:
+                await self._tasks.put(_Task(file.digest, None))
 
     async def _take(self) -> None:
         while True:
-            part = await self._parts.get()
-            digest = part.video.id
+            task = await self._tasks.get()
+            digest = task.digest
             if digest not in self._open:
                 continue
             try:
-                finished = await self._computed(part)
-                if finished is not None:
-                    await self._finish(digest, finished)
+                if task.part is None:
+                    await self._assess(digest)
+                elif (finished := await self._computed(task.part)) is not None:
+                    await self._keep(digest, finished)
+                    await self._assess(digest)
             except Exception as error:  # one upload's failure is its own
                 self._fail(digest, one_line(error))
 
@@ -161,19 +175,25 @@ class Work:
                 raise UsageError("reading gave less than was there when it was opened")
         return None
 
-    async def _finish(self, digest: str, finished: Finished) -> None:
+    async def _keep(self, digest: str, finished: Finished) -> None:
         if finished.error:
             raise UsageError(finished.error)
-        file = self._open[digest].file
         record = finished.record | {"versions": self._versions}
         await asyncio.to_thread(
             self._features.save, digest, finished.features, self._origin, record
         )
-        await self._replicas.assessor.finish.remote(
-            digest, str(self._store.video(file)), self._command
-        )
-        if self._open.pop(digest, None) is not None:
-            self._store.set_state(digest, "done")
+        if digest not in self._open:  # deleted meanwhile
+            self._features.remove(digest)
+
+    async def _assess(self, digest: str) -> None:
+        state = self._open.get(digest)
+        if state is None:
+            return
+        scores = await self._replicas.assessor.finish.remote(digest, self._command)
+        if self._open.pop(digest, None) is None:
+            self._store.remove_files(state.file)  # deleted meanwhile
+        else:
+            self._store.set_done(digest, scores)
 
     def _fail(self, digest: str, reason: str) -> None:
         state = self._open.pop(digest, None)

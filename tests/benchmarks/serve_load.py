@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -199,14 +198,12 @@ def server(*arguments: object) -> Iterator[str]:
                 yield found[0]
                 break
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.wait(30)
 
 
 def show(rows: Sequence[dict[str, Any]]) -> None:
-    print(
-        "\n| what | videos a minute | of score (without its start) | latency 10, 50, 90 %, longest |"
-    )
+    print("\n| what | videos a minute | of score (without its start) | latency 10, 50, 90, 100 % |")
     print("| --- | --- | --- | --- |")
     for row in rows:
         if row["what"] == "score":

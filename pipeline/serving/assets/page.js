@@ -34,6 +34,8 @@ function sendNext() {
   const over = () => { sending = false; sendNext(); };
   const refused = (text) => line.replaceChildren(h("span", { class: "bad" }, text), " ",
     button("\u00d7", () => line.remove(), { "aria-label": `${t("remove")}: ${file.name}` }));
+  // A server that refuses it while it is sent cuts the line, and the browser cannot say why.
+  if (file.size > report.most_bytes) { refused(`${file.name}: ${t("toolarge", { n: short(report.most_bytes / 2 ** 30) })}`); over(); return; }
   request.open("POST", `v1/score?name=${encodeURIComponent(file.name)}`);
   request.setRequestHeader("content-type", "application/octet-stream");
   request.upload.addEventListener("progress", (event) => {
@@ -55,7 +57,7 @@ function stateOf(job) {
   if (job.state === "queued") return [`${t("queued", { n: job.position })}${left}`];
   if (job.state === "running") {
     const { clips, of } = job.progress || { clips: 0, of: 1 };
-    return [h("progress", { max: of, value: clips, "aria-label": `${t("running")}: ${job.name}` }), `${t("running")}${job.progress ? ` ${clips}/${of}` : ""}${left}`];
+    return [h("progress", { max: of, value: clips, "aria-label": `${t("running")}: ${job.name}` }), clips < of ? `${t("running")}${job.progress ? ` ${clips}/${of}` : ""}${left}` : t("finishing")];
   }
   if (job.state === "failed") return [h("span", { class: "bad" }, job.error || t("failed"))];
   return [h("span", { class: "scores" }, Object.entries(job.scores).map(([name, score]) => `${name} ${fixed(score)}`).join(", "))];
