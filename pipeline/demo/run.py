@@ -26,6 +26,7 @@ from aqa.experiments import attach_calibration, plan, run
 from aqa.models import FEWEST
 from aqa.storage import write_json
 from pipeline.demo.drawn import ELEMENT_FRAMES, FPS, Routine, random_routine, write_video
+from pipeline.demo.screenshot import save_screenshot
 from pipeline.errors import UsageError
 from pipeline.extraction import extract, make_spec
 from pipeline.footage import Video, collect
@@ -179,6 +180,8 @@ def _score(folder: Path, video: Path, device: str, console: Console) -> Result:
     write_json(folder / "score.json", {"results": [result.to_dict()]})
     save_png(routine_figure(result), folder / "score.png")
     write_report(folder / "report.html", [result], [])
+    if reason := save_screenshot(folder / "report.html", folder / "report.png"):
+        console.note(f"no picture of the report: {reason}")
     return result
 
 
@@ -201,5 +204,5 @@ def _tell(
     )
     console.result(
         f"in {folder}: videos/, scores.csv, features/, checkpoint.pt, evaluation.json, score.json, "
-        "score.png, predicted-against-true.png, report.html, runs/"
+        "score.png, predicted-against-true.png, report.html, report.png, runs/"
     )

@@ -10,7 +10,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
         "clips_csv": ["write_clips"],
         "comparison": ["print_comparisons", "show_comparisons"],
         "document": ["page_document"],
-        "footage": ["Film", "moment_times", "picture"],
+        "footage": ["Film", "moment_times", "moving", "picture"],
         "page": [
             "inside_script",
             "joined_script",
@@ -31,6 +31,7 @@ __all__ = [
     "inside_script",
     "joined_script",
     "moment_times",
+    "moving",
     "page_document",
     "picture",
     "print_agreement",

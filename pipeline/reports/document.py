@@ -68,6 +68,7 @@ def _entry(result: Result) -> dict[str, Any]:
         "remarks": [shown(line) for line in result.remarks],
         "checkpoint": shown(result.checkpoint),
         "features": result.features.to_dict() if result.features else None,
+        "versions": dict(result.versions) if result.versions else None,
         "judged": result.judged,
         "training_scores": result.training_scores and list(result.training_scores),
         "aligned": result.clips[0].aligned,

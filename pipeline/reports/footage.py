@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +18,16 @@ import numpy as np
 from av.error import FFmpegError
 
 from extractors.errors import ExtractorError
-from extractors.readers import VIDEO_SUFFIXES, Container, look, read_with_pyav
+from extractors.readers import (
+    FRAME_RATE,
+    VIDEO_SUFFIXES,
+    Container,
+    list_frames,
+    look,
+    read_image,
+    read_images,
+    read_with_pyav,
+)
 from pipeline.scoring import Result, moment_clips
 
 PICTURE_WIDTH, COPY_HEIGHT = 192, 480
@@ -47,25 +57,58 @@ def linked(video: Path, folder: Path) -> str | None:
     return quote(os.fsencode(os.path.relpath(video.resolve(), folder.resolve())))
 
 
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """A video file or a folder of frames, to be seen. ``read``: frames uint8 RGB of ascending
+    numbers."""
+
+    times_s: np.ndarray
+    duration_s: float
+    fps: float
+    size: tuple[int, int]  # height, width
+    pixel_aspect: float
+    read: Callable[[Sequence[int]], Iterator[np.ndarray]]
+    unplayable: str | None  # what of it a usual browser does not play
+
+
+def moving(path: Path, fps: float | None = None, stream: int | None = None) -> Moving:
+    """``fps``: of a folder of frames. ExtractorError where it cannot be read."""
+    if path.is_dir():
+        series, rate = list_frames(path), fps or FRAME_RATE
+        times_s = series.steps / rate
+        return Moving(
+            times_s, float(times_s[-1] + 1 / rate), rate, read_image(series.images[0]).shape[:2],
+            1.0, partial(read_images, series.images), None,
+        )  # fmt: skip
+    found = look(path, stream=stream)
+    return Moving(
+        found.times_s, found.duration_s, found.fps, (found.height, found.width),
+        found.pixel_aspect, partial(read_with_pyav, found), _unplayable(found),
+    )  # fmt: skip
+
+
 def films_of(
-    results: Sequence[Result], folder: Path, *, stream: int | None, embed: bool
+    results: Sequence[Result], *, stream: int | None, embed: bool
 ) -> tuple[dict[str, Film], list[str]]:
-    """By video, of those that are files here; and what is to be said, a line each. What of a video
+    """By video, of those that are here; and what is to be said, a line each. What of a video
     cannot be read any more is left out: the page does without."""
     of_video: dict[str, list[Result]] = {}
     for result in results:
-        if linked(Path(result.video), folder) is not None:
+        path = Path(result.video)
+        if path.is_dir() or (path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()):
             of_video.setdefault(result.video, []).append(result)
     films, said = {}, []
     for video, scored in of_video.items():
         try:
-            container = look(video, stream=stream)
-            films[video] = film = Film(container.duration_s / container.frame_count)
-            film.pictures = _pictures(container, scored)
+            found = moving(Path(video), scored[0].fps, stream)
+            films[video] = film = Film(found.duration_s / len(found.times_s))
+            film.pictures = _pictures(found, scored)
             if embed:
-                film.copy = _copy(container)
-            elif what := _unplayable(container):
-                said.append(f"{video}: most browsers do not play {what}: add --embed-video")
+                film.copy = _copy(found)
+            elif found.unplayable:
+                said.append(
+                    f"{video}: most browsers do not play {found.unplayable}: add --embed-video"
+                )
         except (ExtractorError, FFmpegError) as error:
             said.append(f"{video}: not all of it is shown in the page: {error}")
     return films, said
@@ -94,18 +137,18 @@ def moment_times(results: Sequence[Result]) -> dict[int, float]:
     }
 
 
-def _pictures(container: Container, results: Sequence[Result]) -> dict[int, str]:
+def _pictures(found: Moving, results: Sequence[Result]) -> dict[int, str]:
     return {
-        index: base64.b64encode(picture(container, time_s)).decode()
+        index: base64.b64encode(picture(found, time_s)).decode()
         for index, time_s in moment_times(results).items()
     }
 
 
-def picture(container: Container, at_s: float) -> bytes:
+def picture(found: Moving, at_s: float) -> bytes:
     """The frame that is shown then, a small JPEG."""
-    index = np.searchsorted(container.times_s, at_s, side="right") - 1
-    (frame,) = read_with_pyav(container, [max(int(index), 0)])
-    tall = frame.shape[0] / (frame.shape[1] * container.pixel_aspect)
+    index = np.searchsorted(found.times_s, at_s, side="right") - 1
+    (frame,) = found.read([max(int(index), 0)])
+    tall = frame.shape[0] / (frame.shape[1] * found.pixel_aspect)
     size = (PICTURE_WIDTH, max(1, round(PICTURE_WIDTH * tall)))
     small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(
@@ -114,12 +157,13 @@ def picture(container: Container, at_s: float) -> bytes:
     return data.tobytes()
 
 
-def _copy(found: Container) -> str:
+def _copy(found: Moving) -> str:
     """H.264 in MP4 without sound: at most COPY_HEIGHT rows, each frame when the clips have it, so
     that both stay in step."""
-    buffer, frames = io.BytesIO(), read_with_pyav(found, range(found.frame_count))
-    height = min(found.height, COPY_HEIGHT) // 2 * 2 or 2
-    width = round(height * found.width * found.pixel_aspect / found.height / 2) * 2 or 2
+    buffer, frames = io.BytesIO(), found.read(range(len(found.times_s)))
+    tall, wide = found.size
+    height = min(tall, COPY_HEIGHT) // 2 * 2 or 2
+    width = round(height * wide * found.pixel_aspect / tall / 2) * 2 or 2
     with av.open(buffer, "w", format="mp4") as file:
         rate = Fraction(found.fps).limit_denominator(1001)
         stream = file.add_stream("libx264", rate=rate)

@@ -43,7 +43,7 @@ def write_report(
     embed    a small copy of each video goes into the page.
     compared  the results side by side, in its order.
     """
-    films, said = films_of(results, path.parent, stream=stream, embed=embed)
+    films, said = films_of(results, stream=stream, embed=embed)
     document = page_document(results, failures, path.parent, command, films, compared)
     videos = list(dict.fromkeys(result.video for result in results))
     text = render_page(

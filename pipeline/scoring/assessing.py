@@ -56,6 +56,8 @@ def assess(model: ScoringModel, checkpoint: Path, name: str, features: ClipFeatu
         footage=tuple(footage_remarks(features.record)),
         explained=explained,
         training_scores=tuple(certainty.scores) if certainty else None,
+        fps=(features.record or {}).get("fps"),
+        versions=(features.record or {}).get("versions"),
         pair_width=certainty.pair_width if certainty else None,
     )
 

@@ -5,6 +5,7 @@ Nothing here knows how features come about: a result is of any features of a vid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -98,6 +99,8 @@ class Result:
     explained: Explained | None = None  # None: the checkpoint knows no average routine
     judged: float | None = None  # the judges' score, where it is known
     training_scores: tuple[float, ...] | None = None  # their quantiles, from the least to the most
+    fps: float | None = None  # of the footage, where it is known
+    versions: Mapping[str, str] | None = None  # of what made the features
     pair_width: float | None = None  # half of what holds 90 % of the errors of a difference
 
     @property

@@ -45,9 +45,8 @@ def write_thumbnails(path: Path, video: Path, times_s: Sequence[float]) -> None:
 
 
 def _read(video: Path, times_s: list[float]) -> Iterator[bytes]:
-    from extractors.readers import look
-    from pipeline.reports import picture
+    from pipeline.reports import moving, picture
 
-    container = look(video)
+    found = moving(video)
     for time_s in times_s:
-        yield picture(container, time_s)
+        yield picture(found, time_s)

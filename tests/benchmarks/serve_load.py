@@ -135,9 +135,11 @@ def serve(
         for thread in threads:
             thread.join()
         took = time.perf_counter() - began
+        listed = httpx.get(f"{address}v1/jobs").json()["jobs"]
     counted = {name: seen for name, seen in came.items() if name != videos[0].name}
     waits = sorted(done - sent for sent, done, _ in counted.values())
-    in_order = [done for _, done, _ in sorted(counted.values())]
+    arrived = [job["name"] for job in reversed(listed) if job["name"] in counted]
+    in_order = [counted[name][1] for name in arrived]
     return {
         "what": f"serve, {clients} clients",
         "videos": len(counted),

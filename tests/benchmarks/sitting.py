@@ -183,6 +183,18 @@ def of_page(rows: Rows) -> Iterator[Figure]:
                      row[key] <= limit)  # fmt: skip
 
 
+def of_serve(rows: Rows) -> Iterator[Figure]:
+    for alone, served in zip(rows[::2], rows[1::2], strict=True):
+        latency = ", ".join(f"{value:.0f}" for value in served["latency_s"].values())
+        yield Figure("serve_load", f"{served['what']}, {served['videos']} videos (seconds to a "
+                     f"result, 10, 50, 90, 100 %: {latency})", served["videos_per_minute"],
+                     "videos/min", f"one score command, {alone['videos_per_minute']:.1f} "
+                     f"({served['of_score_without_start']:.2f} without its start)",
+                     served["of_score"], "at least 0.9 times, nothing lost",
+                     served["of_score"] >= 0.9 and not served["lost"]
+                     and not served["other_results"])  # fmt: skip
+
+
 def of_training(rows: Rows) -> Iterator[Figure]:
     for row in rows:
         yield Figure("training_speed", f"an epoch of the published recipe, {row['precision']}",
@@ -205,6 +217,7 @@ def full(data: Path | None) -> list[Step]:
         Step("extract_memory", ("--seconds", "120"), of_memory),
         Step("readers", ("--repeats", "3"), of_readers),
     ]  # fmt: skip
+    steps.append(Step("serve_load", ("--videos", "40", "--seconds", "8"), of_serve))
     if shutil.which("chromium"):
         steps.append(Step("page_speed", (), of_page))
     if data is not None:

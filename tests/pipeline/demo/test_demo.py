@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from click.testing import Result as CliResult
@@ -52,6 +54,10 @@ def test_small_demo_twice(
         "predicted-against-true.png", "report.html", "runs", "features/provenance.json",
     ):  # fmt: skip
         assert (folder / name).exists(), name
+    if shutil.which("chromium"):
+        assert cv2.imread(str(folder / "report.png")).shape == (1500, 1000, 3)
+    else:
+        assert "no picture of the report: chromium is not installed" in done.output
     with av.open(str(folder / "videos/routine-000.mp4")) as video:
         assert video.streams.video[0].codec_context.name == "h264"
         assert video.streams.video[0].frames == 48

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from pages import TEXTS, embedded, routine, written
@@ -15,6 +17,7 @@ from pages import TEXTS, embedded, routine, written
 from pipeline.errors import Failure
 from pipeline.reports import write_report
 from pipeline.scoring import Result
+from pipeline.scoring.result import Phase
 
 NASTY = "<img src=x onerror=window.caught=1>';\"alert(1)//</script>.mp4"
 
@@ -227,6 +230,35 @@ def test_a_copy_in_the_page_plays_what_no_browser_does(opened: Callable, tmp_pat
         }""",
         arg=4 * 35,
     )
+
+
+def test_a_folder_of_frames_is_seen(opened: Callable, frames: Path, tmp_path: Path) -> None:
+    """50 images, each of another grey, at 25 a second."""
+    page_at = tmp_path / "a.html"
+    assert write_report(page_at, [moving(frames, clips=2)], [], embed=True) == []
+    (held,) = embedded(page_at.read_text(), "document")["routines"]
+    assert held["frame_s"] == pytest.approx(0.04)
+    for clip, data in held["pictures"].items():
+        grey = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert grey.mean() == pytest.approx(5 * (16, 48)[int(clip)], abs=6)
+    page = opened(page_at)
+    page.wait_for_function("document.querySelector('video').readyState > 1")
+    assert page.evaluate("document.querySelector('video').duration") == pytest.approx(2, abs=0.1)
+
+
+def test_parts_that_a_config_names_and_versions_are_shown(opened: Callable, tmp_path: Path) -> None:
+    result = routine("a.mp4", clips=20)
+    phases = (*result.explained.phases, Phase("step sequence", 5.12, 10.24, 0.5))
+    result = replace(
+        result,
+        explained=replace(result.explained, phases=phases),
+        versions={"torch": "2.15.0", "engine": "openvino 2026.4"},
+    )
+    written(tmp_path / "a.html", [result])
+    page = opened(tmp_path / "a.html")
+    assert page.get_by_text("step sequence +0.50").count() == 1
+    page.get_by_text("How it was made").click()
+    assert page.get_by_text("engine openvino 2026.4").is_visible()
 
 
 def test_a_video_that_moved_can_be_chosen_again(

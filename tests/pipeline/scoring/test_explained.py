@@ -97,6 +97,15 @@ def test_widths_cover_another_fold_s_model(checkpoint: Path) -> None:
     assert len(certainty["points"]) == 8 and len(certainty["scores"]) == 21
 
 
+@pytest.mark.parametrize("name", ["fisv-tes", "fisv-pcs"])
+def test_differences_of_shipped_scores_are_covered(name: str) -> None:
+    info = load_checkpoint(name).info
+    certainty = info.certainty[info.score_name]
+    assert 0.87 <= certainty["pair_coverage"] <= 0.93
+    half_width = info.calibration[info.score_name]["half_width"]
+    assert half_width < certainty["pair_width"] < 2 * half_width
+
+
 def test_what_a_checkpoint_cannot_say_is_said_once(
     cli: Cli, place: Path, checkpoint: Path, tmp_path: Path
 ) -> None:

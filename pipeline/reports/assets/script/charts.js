@@ -37,6 +37,13 @@ function chart(view, sync, height, label, range, draw, values, goTo) {
       const [left, right] = edges.map((x) => u.valToPos(x, "x", true));
       ctx.fillRect(left, bbox.top, right - left, bbox.height);
     }
+    ctx.fillStyle = ctx.strokeStyle = colour("--soft");
+    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+    for (const { name, start_s, end_s } of view.named || []) {
+      const [left, right] = [start_s, end_s].map((x) => u.valToPos(x, "x", true)), top = bbox.top + 3 * devicePixelRatio;
+      ctx.strokeRect(left, top, right - left, 0);
+      ctx.fillText(name, left + 2 * devicePixelRatio, top + 12 * devicePixelRatio, right - left);
+    }
     ctx.restore();
   }
   plot.over.addEventListener("click", () => goTo(plot.posToVal(plot.cursor.left, "x")));

@@ -35,7 +35,9 @@ function seen(entry) {
   const clipAt = (x) => clipAmong(starts, x), edge = (quarter) => starts[Math.ceil((quarter * count) / 4)] ?? ends[count - 1];
   const axis = AXES[timed ? "second" : "clip"], bands = [[edge(1), edge(2)], [edge(3), edge(4)]];
   const moments = [...entry.won, ...entry.lost].sort((a, b) => a - b);
-  return { entry, parts, timed, count, starts, ends, clear, label, clipAt, axis, bands, moments };
+  // What the experiment's config names, beside the quarters.
+  const named = entry.phases.filter((phase) => !/ quarter$/.test(phase.name) && phase.start_s != null);
+  return { named, entry, parts, timed, count, starts, ends, clear, label, clipAt, axis, bands, moments };
 }
 function words(view, i) {
   const { parts } = view, said = [`${signed(parts.points[i])} ${t("pts")}`];

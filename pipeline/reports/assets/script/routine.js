@@ -54,7 +54,7 @@ function fill(section, index) {
         h("dt", {}, t("checkpoint")), h("dd", {}, entry.checkpoint),
         entry.features && [h("dt", {}, t("features")), h("dd", {}, Object.values(entry.features).filter((v) => v != null).join(", "))],
         report.command && [h("dt", {}, t("command")), h("dd", {}, h("code", {}, report.command))],
-        h("dt", {}, t("version")), h("dd", {}, `aqa-pipeline ${report.version}`)),
+        h("dt", {}, t("version")), h("dd", {}, [`aqa-pipeline ${report.version}`, ...Object.entries(entry.versions || {}).map((each) => each.join(" "))].join(", "))),
       h("div", { class: "row screen" }, button(t("savejson"), () => download("results.json", "application/json", JSON.stringify(contracts(), null, 2))),
         button(t("saveclips"), () => download(stem(routine.name) + "-clips.csv", "text/csv", csv(plain(clips)))))),
     ].filter(Boolean));
