@@ -12,7 +12,6 @@ from pipeline.cli.options import (
     Device,
     Engine,
     Quiet,
-    RayAddress,
     Version,
     Weights,
 )
@@ -46,7 +45,10 @@ def serve(
         int | None,
         typer.Option(min=1, help="Backbone replicas. Default: one per GPU, or per core."),
     ] = None,
-    ray_address: RayAddress = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="Join this Ray cluster. Default: Ray starts on this machine."),
+    ] = None,
     weights: Weights = None,
     device: Device = None,
     engine: Engine = None,
@@ -55,9 +57,9 @@ def serve(
 ) -> int:
     """A page to drop videos on, for people who never open a terminal.
 
-    It queues them, shows how far they are, and keeps the reports. For programs:
-    POST /v1/score and GET /v1/jobs/ID (the page /docs lists all). Ends with Ctrl-C;
-    what is queued then goes on at the next start.
+    It queues them, shows how far they are, and keeps the reports. For
+    programs: POST /v1/score and GET /v1/jobs/ID (the page /docs lists all).
+    Ctrl-C ends it; what is queued then goes on at the next start.
 
     Examples:
 

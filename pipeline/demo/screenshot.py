@@ -40,7 +40,8 @@ def _photograph(chromium: str, page_at: Path, picture: Path) -> None:
             moments.first.click()
         page.wait_for_function(f"{_ENOUGH} && !document.querySelector('video').seeking")
         page.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
-        page.wait_for_timeout(500)  # the browser's own sign of waiting fades
+        # Among them is a sign that the browser waits, which stays while nothing plays.
+        page.evaluate("document.querySelector('video').controls = false")
         area = {"x": 0, "y": 0, "width": _WIDTH, "height": _TALL}
         page.screenshot(path=picture, full_page=True, clip=area)
         browser.close()

@@ -7,6 +7,7 @@ costs the work of one moment.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import socket
 import threading
@@ -43,12 +44,13 @@ def serve_forever(options: ServeOptions, console: Console) -> None:
     """Until it is interrupted. UsageError where it cannot start."""
     options = replace(options, folder=options.folder.absolute(), token=_token(options))
     _require_free(options)
-    fruitless = 0
+    fruitless, joined = 0, False
     try:
         while True:
             began = time.monotonic()
             try:
                 for line in driven(_serve, options, limit_s=_SILENT_S):
+                    joined = joined or line.startswith("http")
                     if line:
                         console.result(line)
                 return
@@ -59,7 +61,7 @@ def serve_forever(options: ServeOptions, console: Console) -> None:
                 console.warn(f"the server broke off ({error}); it starts again")
                 time.sleep(_AGAIN_S)
     finally:
-        if options.ray.address:
+        if options.ray.address and joined:
             _leave(options, console)
 
 
@@ -188,7 +190,8 @@ def _require_free(options: ServeOptions) -> None:
     try:
         socket.create_server((options.host, options.port), family=family).close()
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else error
         raise UsageError(
             f"cannot listen at {options.host}:{options.port}: {reason}; choose --host or --port"
         ) from None
