@@ -167,6 +167,8 @@ def _command(options: ServeOptions) -> str:
 
 def _address(options: ServeOptions, listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # every address: one by which others may find it
+        host = socket.gethostname()
     host = f"[{host}]" if ":" in host else host
     token = f"?token={options.token}" if options.token else ""
     return f"http://{host}:{port}/{token}"
