@@ -5,9 +5,9 @@ import lazy_loader
 from aqa.data.config import DatasetConfig, FeaturesConfig
 from aqa.data.dataset import AqaDataset, Example, load_dataset, read_labels
 from aqa.data.datasets import read_dates, read_scores, read_table, table_columns
-from aqa.data.features import FeatureFolder, FeatureOrigin, read_features
+from aqa.data.features import FeatureFolder, FeatureOrigin, npy_header, read_features
 from aqa.data.grid import Grid
-from aqa.data.kind import OWN_SCORE, DatasetKind, RawLayout, Wanted
+from aqa.data.kind import OWN_SCORE, DatasetKind, Published, RawLayout, Wanted
 from aqa.data.labels import Label, Labels
 from aqa.data.matching import Matching, match_ids
 from aqa.data.registry import DATASETS, register
@@ -30,11 +30,13 @@ __all__ = [
     "Label",
     "Labels",
     "Matching",
+    "Published",
     "RawLayout",
     "Videos",
     "Wanted",
     "load_dataset",
     "match_ids",
+    "npy_header",
     "read_dates",
     "read_features",
     "read_labels",

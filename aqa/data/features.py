@@ -242,7 +242,7 @@ class FeatureFolder:
                 return Stale("features of unknown origin")
             differences = FeatureOrigin.from_dict(record.get("origin", {})).differences(origin)
             with path.open("rb") as file:
-                shape, dtype = _header(file)
+                shape, dtype = npy_header(file)
         except (SpoiledError, *_HEADER_ERRORS) as error:
             return Stale(f"cannot be read: {error}", damaged=True)
         except (AqaError, OSError) as error:
@@ -280,7 +280,7 @@ class FeatureFolder:
         return len(left)
 
 
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
+def npy_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
     """Shape and type of an npy file that is as long as it says; the data are not read."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0

@@ -29,6 +29,23 @@ class RawLayout:
 
 
 @dataclass(frozen=True)
+class Published:
+    """How large it was published, of each apparatus. ``channels``: of its features; ``ids``: how a
+    video is called, a pattern in which ``{apparatus}`` may stand; ``home``: the folder below the
+    data root that an import fills."""
+
+    train: int
+    test: int
+    channels: int
+    ids: str
+    home: str
+
+    @property
+    def videos(self) -> int:
+        return self.train + self.test
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What to look for: below ``data_root``, or where ``features`` and ``labels`` say."""
 
@@ -50,6 +67,7 @@ class DatasetKind:
     apparatus   parts that are trained apart; empty: none.
     protocol    the name of the extraction protocol of its published features; None: not published.
     raw         its footage; None: no published layout.
+    published   how large it is; None: not a published one.
     below_root  whether its labels and features are looked for below the data root.
     configs     shipped experiments, the usual one first; none: the defaults for its usual score.
     paper       what the published configs say about model and training, for ``recipe: paper``.
@@ -64,6 +82,7 @@ class DatasetKind:
     apparatus: tuple[str, ...] = ()
     protocol: str | None = None
     raw: RawLayout | None = None
+    published: Published | None = None
     below_root: bool = True
     configs: tuple[str, ...] = ()
     paper: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

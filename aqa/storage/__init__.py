@@ -14,7 +14,7 @@ from aqa.storage.whole_files import (
 
 # It needs numpy.
 __getattr__, _, _heavy = lazy_loader.attach(
-    __name__, submod_attrs={"plain_pickles": ["load_plain_pickle"]}
+    __name__, submod_attrs={"plain_pickles": ["load_plain_npy", "load_plain_pickle"]}
 )
 __all__ = [
     "Info",
@@ -22,6 +22,7 @@ __all__ = [
     "RemotePath",
     "as_place",
     "json_bytes",
+    "load_plain_npy",
     "load_plain_pickle",
     "read_json",
     "states",

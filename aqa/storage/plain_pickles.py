@@ -83,3 +83,28 @@ def load_plain_pickle(path: str | Path) -> Any:
             f"{path} is refused: only pickles of plain containers, strings, numbers and numpy "
             f"arrays are read ({reason})"
         ) from error
+
+
+def load_plain_npy(path: str | Path) -> Any:
+    """The array of an npy file; of one that holds a pickled object, that object where it is plain
+    data, such as a dictionary of arrays. AqaError if it is damaged or asks for code."""
+    try:
+        content = Path(path).read_bytes()
+        file = io.BytesIO(content)
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        if not dtype.hasobject:
+            file.seek(0)
+            return np.lib.format.read_array(file, allow_pickle=False)
+        rest = content[file.tell() :]
+        _check_sizes(rest)
+        found = _PlainUnpickler(io.BytesIO(rest), encoding="latin1").load()
+        return found.item() if shape == () else found
+    except FileNotFoundError:
+        raise AqaError(f"{path}: no such file") from None
+    except Exception as error:  # as above
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise AqaError(f"{path} is refused: no npy of numbers or plain data ({reason})") from error

@@ -13,6 +13,7 @@ import threading
 import typer
 
 from pipeline.cli.compare import compare
+from pipeline.cli.data import data
 from pipeline.cli.demo import demo
 from pipeline.cli.evaluate import evaluate
 from pipeline.cli.extract import extract
@@ -63,3 +64,4 @@ def _root(version: Version = False) -> None:
 
 for command in (extract, train, evaluate, score, compare, serve, models, demo):
     app.command()(guarded(command, resumes=command not in (evaluate, demo)))
+app.add_typer(data)

@@ -77,6 +77,10 @@ def _start(options: RayOptions) -> Any:
         # own, and is told so before it is imported, since Ray's default differs between versions.
         # A cluster's mode is whatever the user's environment says.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        # Its metrics would be open to everybody; of a port that cannot be it opens none.
+        os.environ |= {"RAY_enable_metrics_collection": "0"} | dict.fromkeys(
+            ("AUTOSCALER_METRIC_PORT", "DASHBOARD_METRIC_PORT"), "-1"
+        )
     import ray
 
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}

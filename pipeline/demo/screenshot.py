@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _WIDTH, _HEIGHT, _TALL = 1000, 700, 1500
-_ENOUGH = "document.querySelector('video').readyState > 1"
+_ENOUGH = "document.querySelector('video')?.readyState > 1"
 
 
 def save_screenshot(page_at: Path, picture: Path) -> str | None:

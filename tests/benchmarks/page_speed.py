@@ -71,7 +71,7 @@ def main() -> None:
         page = browser.new_page()
         page.add_init_script(WATCH)
         page.goto(one.as_uri())
-        page.wait_for_function("document.querySelector('video').readyState > 2")
+        page.wait_for_function("document.querySelector('video')?.readyState > 2")
         seen = page.evaluate("performance.getEntriesByType('paint').at(-1).startTime")
         began = page.evaluate("performance.now()")
         page.keyboard.press(" ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aqa.data.datasets import gdlt
-from aqa.data.kind import DatasetKind, RawLayout, Wanted
+from aqa.data.kind import DatasetKind, Published, RawLayout, Wanted
 from aqa.data.labels import Label, Labels, label_lines, score_in
 from aqa.storage import Place
 
@@ -35,6 +35,7 @@ FISV = DatasetKind(
     scores=("pcs", "tes"),
     score_range=(0.0, 43.0),
     protocol=gdlt.PROTOCOL,
+    published=Published(400, 100, 1024, r"\d+", "fis-v"),
     raw=RawLayout(("fis-v/videos", "GDLT_data/fis-v/videos")),
     configs=("fisv-tes", "fisv-pcs"),
     paper={

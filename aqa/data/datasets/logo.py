@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aqa.data.kind import DatasetKind, RawLayout, Wanted
+from aqa.data.kind import DatasetKind, Published, RawLayout, Wanted
 from aqa.data.labels import Label, Labels, beside, first_folder, to_score
 from aqa.errors import AqaError
 from aqa.storage import Place, load_plain_pickle
@@ -65,6 +65,7 @@ LOGO = DatasetKind(
     scores=("total",),
     score_range=(0.0, 100.0),
     protocol="uniform48x16",
+    published=Published(150, 50, 1024, r".+_\d+", "LOGO"),
     raw=RawLayout(("LOGO/Video_result", "Video_result"), levels=2),
     configs=("logo",),
     paper={

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from aqa.data.datasets import gdlt
-from aqa.data.kind import DatasetKind, RawLayout, Wanted
+from aqa.data.kind import DatasetKind, Published, RawLayout, Wanted
 from aqa.data.labels import Label, Labels, label_lines, score_in
 from aqa.storage import Place
 
@@ -40,6 +40,7 @@ RG = DatasetKind(
     score_range=(0.0, 25.0),
     apparatus=("Ball", "Clubs", "Hoop", "Ribbon"),
     protocol=gdlt.PROTOCOL,
+    published=Published(200, 50, 1024, r"{apparatus}_\d+", "RG"),
     raw=RawLayout(("RG/videos", "GDLT_data/RG/videos")),
     configs=("rg-ball", "rg-clubs", "rg-hoop", "rg-ribbon"),
     paper={
