@@ -73,6 +73,8 @@ def _seven_zip(path: Path, folder: Path) -> None:
             ]
             _require_safe(path, members, folder)
             archive.extractall(folder)
+    except py7zr.exceptions.PasswordRequired:
+        raise UsageError(f"{path}: it has a password: unpack it first") from None
     except py7zr.exceptions.ArchiveError as error:
         raise UsageError(f"{path}: cannot be unpacked: {one_line(error)}") from None
 

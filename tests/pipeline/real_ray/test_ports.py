@@ -44,6 +44,7 @@ METHODS = (
     "ObjectManagerService/Pull",
     "CoreWorkerService/GetCoreWorkerStats",
     "CoreWorkerService/NumPendingTasks",
+    "ReporterService/ReportOCMetrics",
 )
 LIMIT_S = 60
 
