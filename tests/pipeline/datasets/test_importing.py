@@ -304,4 +304,8 @@ def test_a_password_is_one_line(cli: Cli, root: Path, tmp_path: Path) -> None:
     with py7zr.SevenZipFile(tmp_path / "a.7z", "w", password="x") as file:
         file.writestr(b"words", "train.txt")
     done = cli("data", "import", "fisv", tmp_path / "a.7z", "--data-root", root)
-    assert done.exit_code == 2 and "a.7z: it has a password" in done.stderr and "Traceback" not in done.output
+    assert (
+        done.exit_code == 2
+        and "a.7z: it has a password" in done.stderr
+        and "Traceback" not in done.output
+    )
