@@ -99,6 +99,8 @@ def _serve(options: ServeOptions) -> Iterator[str]:
             thread.join(_BEAT_S)
             if (task := getattr(app.state, "work", None)) is not None and task.done():
                 raise RayLostError(f"the queue broke off: {one_line(task.exception())}")
+            while work.complaints:
+                yield f"error: {work.complaints.popleft()}"
             yield ""
     raise RayLostError("the web server ended")
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aqa.data import FeatureFolder, FeatureOrigin
+from aqa.errors import AqaError
+from extractors.errors import ExtractorError
 from pipeline.errors import UsageError, one_line
 from pipeline.extraction import Assembly, Batch, Finished, Part
 from pipeline.footage import Video
@@ -60,6 +62,7 @@ class Work:
         self._news = asyncio.Event()
         self._recent: deque[tuple[float, int]] = deque()
         self.clips = 0  # computed since the start
+        self.complaints: deque[str] = deque()  # lines for whoever runs the server
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -136,7 +139,7 @@ class Work:
                     await self._keep(digest, finished)
                     await self._assess(digest)
             except Exception as error:  # one upload's failure is its own
-                self._fail(digest, one_line(error))
+                self._fail(digest, self._reason(error))
 
     async def _computed(self, part: Part) -> Finished | None:
         """The whole video, where this was the last of it that was missing."""
@@ -194,6 +197,14 @@ class Work:
             self._store.remove_files(state.file)  # deleted meanwhile
         else:
             self._store.set_done(digest, scores)
+
+    def _reason(self, error: Exception) -> str:
+        """One line for whoever uploaded; what is no fault of the video is told here, in full."""
+        cause = getattr(error, "cause", None) or error  # of what was raised in a replica
+        if isinstance(cause, (UsageError, AqaError, ExtractorError)):
+            return str(cause)
+        self.complaints.append(one_line(cause))
+        return "the server could not compute it; its own output says why"
 
     def _fail(self, digest: str, reason: str) -> None:
         state = self._open.pop(digest, None)
