@@ -122,6 +122,16 @@ def test_docker_image_copies_what_the_build_needs() -> None:
     assert copied == wanted and all((ROOT / name).exists() for name in wanted)
 
 
+def test_the_version_stands_in_one_place() -> None:
+    from pipeline import __version__
+
+    assert f"version: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["dynamic"] == ["version"] and project["license"] == "Apache-2.0"
+    assert "Apache License" in (ROOT / "LICENSE").read_text()
+
+
 def test_wheel_holds_the_packages_and_the_configs(tmp_path: Path) -> None:
     """Neither ``configs`` nor ``tests`` may be installed at the top level."""
     import zipfile

@@ -1,6 +1,7 @@
 """Trained models as files: our own, the shipped ones, and those of the published code."""
 
 from aqa.checkpoints.checkpoint import check_origin, load_checkpoint, save_checkpoint
+from aqa.checkpoints.folder import export_folder, is_hub_name
 from aqa.checkpoints.reference import from_reference
 from aqa.checkpoints.shipped import (
     FOLDER,
@@ -16,7 +17,9 @@ __all__ = [
     "SUFFIX",
     "ShippedModel",
     "check_origin",
+    "export_folder",
     "from_reference",
+    "is_hub_name",
     "load_checkpoint",
     "read_header",
     "save_checkpoint",

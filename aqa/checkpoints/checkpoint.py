@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from aqa.checkpoints.folder import from_hub, is_hub_name, read_folder
 from aqa.checkpoints.shipped import SUFFIX, read_compact, shipped_models
 from aqa.data import FeatureOrigin
 from aqa.errors import AqaError
@@ -37,12 +38,17 @@ def save_checkpoint(model: ScoringModel, path: str | Path) -> Path:
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> ScoringModel:
     """The model in eval mode, with ``model.info``; AqaError if the file is no whole checkpoint.
 
-    ``path`` may be the name of a shipped model, such as fisv-pcs, where no file has that name.
+    ``path`` may be a folder that ``models export`` wrote; and, where nothing has that name here,
+    the name of a shipped model, such as fisv-pcs, or of one of the hub, ``org/name@revision``.
     """
     if not Path(path).exists() and (shipped := shipped_models().get(str(path))):
         return load_checkpoint(shipped.path, device).for_score(shipped.score)
+    if not Path(path).exists() and is_hub_name(str(path)):
+        return load_checkpoint(from_hub(str(path)), device)
     path = Path(path)
-    if path.suffix == SUFFIX:
+    if path.is_dir():
+        content, state = read_folder(path)
+    elif path.suffix == SUFFIX:
         content, state = read_compact(path)
     else:
         content = _read_checkpoint(path)

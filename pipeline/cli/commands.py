@@ -62,6 +62,7 @@ def _root(version: Version = False) -> None:
     """
 
 
-for command in (extract, train, evaluate, score, compare, serve, models, demo):
+for command in (extract, train, evaluate, score, compare, serve, demo):
     app.command()(guarded(command, resumes=command not in (evaluate, demo)))
+app.add_typer(models)
 app.add_typer(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from aqa.checkpoints import shipped_models
+from aqa.checkpoints import is_hub_name, shipped_models
 from pipeline.errors import UsageError
 from pipeline.workspace import Console, RunFolder
 
@@ -13,10 +13,11 @@ from pipeline.workspace import Console, RunFolder
 def pick_checkpoints(
     options: Sequence[Path] | None, runs: RunFolder, console: Console
 ) -> list[Path]:
-    """Each ``--checkpoint``, a file or a shipped model's name; else the one that was trained last
-    here, and says which."""
+    """Each ``--checkpoint``: a file, a folder, a shipped model's name, or one of the hub; else the
+    one that was trained last here, and says which."""
     for option in options or ():
-        if not option.is_file() and str(option) not in (shipped := shipped_models()):
+        known = option.exists() or is_hub_name(str(option))
+        if not known and str(option) not in (shipped := shipped_models()):
             raise UsageError(
                 f"--checkpoint {option}: no such file; shipped models are {', '.join(shipped)}"
             )

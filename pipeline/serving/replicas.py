@@ -100,7 +100,7 @@ def deploy(ray: Any, app: str, options: ServeOptions, spec: ExtractionSpec) -> R
     assessor = serve.deployment(Assessor).options(
         name="assessor", ray_actor_options={"num_cpus": 0}, max_ongoing_requests=4, **common
     )
-    checkpoints = tuple(path.absolute() if path.is_file() else path for path in options.checkpoints)
+    checkpoints = tuple(path.absolute() if path.exists() else path for path in options.checkpoints)
     return Replicas(
         serve.run(backbone.bind(spec, readers), name=f"{app}-backbone", route_prefix=None),
         serve.run(

@@ -19,7 +19,7 @@ from typing import Any
 
 import uvicorn
 
-from aqa.checkpoints import shipped_models
+from aqa.checkpoints import is_hub_name, shipped_models
 from aqa.data import FeatureOrigin
 from pipeline.cluster import RayLostError, choose_device, driven, ray_session
 from pipeline.errors import UsageError, one_line
@@ -152,13 +152,23 @@ def _app_name(options: ServeOptions) -> str:
 
 
 def _models(options: ServeOptions) -> str:
-    """By content, of a shipped one by its file's."""
-    shipped = shipped_models()
+    """By content; of one of the hub by its name."""
     found = [f"weights {options.weights}"] if options.weights else []
     for path in options.checkpoints:
-        file = path if path.is_file() else shipped[str(path)].path
-        found.append(f"{path.name} {hashlib.sha256(file.read_bytes()).hexdigest()}")
+        digest = hashlib.sha256()
+        for file in _files_of(path):
+            digest.update(file.read_bytes())
+        found.append(f"{path if is_hub_name(str(path)) else path.name} {digest.hexdigest()}")
     return "; ".join(found)
+
+
+def _files_of(checkpoint: Path) -> list[Path]:
+    if checkpoint.is_dir():
+        return sorted(path for path in checkpoint.iterdir() if path.is_file())
+    if checkpoint.is_file():
+        return [checkpoint]
+    shipped = shipped_models().get(str(checkpoint))
+    return [] if shipped is None else [shipped.path]
 
 
 def _command(options: ServeOptions) -> str:

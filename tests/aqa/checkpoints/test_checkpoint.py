@@ -83,7 +83,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, model, shared, monkeypatch):
     assert not (tmp_path / "HACKED").exists()
     with pytest.raises(AqaError, match=r"none.pt: no such checkpoint"):
         load_checkpoint("none.pt")
-    with pytest.raises(AqaError, match="is a folder"):
+    with pytest.raises(AqaError, match="is no model: it has no config"):
         load_checkpoint(tmp_path)
     with pytest.raises(AqaError, match=r"use aqa.from_reference"):
         load_checkpoint(shared / "golden/ilt_aqa/reference_checkpoint.pth")
