@@ -2,6 +2,7 @@
 
 from aqa.checkpoints.checkpoint import check_origin, load_checkpoint, save_checkpoint
 from aqa.checkpoints.folder import export_folder, is_hub_name
+from aqa.checkpoints.onnx import export_onnx
 from aqa.checkpoints.reference import from_reference
 from aqa.checkpoints.shipped import (
     FOLDER,
@@ -18,6 +19,7 @@ __all__ = [
     "ShippedModel",
     "check_origin",
     "export_folder",
+    "export_onnx",
     "from_reference",
     "is_hub_name",
     "load_checkpoint",

@@ -43,6 +43,9 @@ def export(
         Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint, or a shipped model's name.")
     ],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Also model.onnx, for programs without torch.")
+    ] = False,
     quiet: Quiet = False,
 ) -> int:
     """A model as a folder that travels: config.json, model.safetensors and a card.
@@ -50,11 +53,16 @@ def export(
     `--checkpoint` takes such a folder, and `org/name@revision` once it lies on the
     hub. Reading it runs no code.
     """
-    from aqa.checkpoints import export_folder, load_checkpoint
+    from aqa.checkpoints import export_folder, export_onnx, load_checkpoint
 
     model = load_checkpoint(checkpoint)
     export_folder(model, folder, checkpoint.stem)
-    Console(quiet).result(f"{folder}: config.json, model.safetensors, README.md (fill in its end)")
+    if onnx:
+        export_onnx(model, folder / "model.onnx")
+    more = ", model.onnx" if onnx else ""
+    Console(quiet).result(
+        f"{folder}: config.json, model.safetensors{more}, README.md (fill in its end)"
+    )
     return 0
 
 

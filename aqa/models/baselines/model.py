@@ -59,9 +59,12 @@ class BaselineModel(ScoringModel):
 
     def _score(self, clips: Tensor) -> Tensor:
         """Clips [T, C] -> scalar, in units of the score range."""
+        return self.score_of_means(segment_means(clips, getattr(self.config, "segments", 1)))
+
+    def score_of_means(self, pooled: Tensor) -> Tensor:
+        """Of the segments' means, [segments * C]."""
         if isinstance(self.config, MeanConfig):
             return self.bias
-        pooled = segment_means(clips, self.config.segments)
         pooled = (pooled - self.pooled_mean) / self.pooled_std
         if isinstance(self.config, RidgeConfig):
             return pooled @ self.coefficients + self.bias

@@ -92,6 +92,10 @@ class ClipModel(ScoringModel):
         output = self(clips.unsqueeze(0).to(self.start.device))
         return output.clip_weights[0], output.clip_scores[0]
 
+    def clip_worths(self, clips: Tensor) -> Tensor:
+        """[T, C] -> [T]: what a whole video of such clips would score, in units of the range."""
+        return self._worths(self.projection(clips), WHOLE)[0]
+
     def _spread(self, clips: Tensor, usual: Tensor, grid: Grid | None) -> np.ndarray:
         low, high = self.info.score_range
         members = [
@@ -107,7 +111,7 @@ class ClipModel(ScoringModel):
         waves = self.likeness(inputs)
         worth = self.worth[solutions, ..., self.selected]  # [K, P, 2W]
         by_phase = (waves @ worth.flatten(0, 1).T).unflatten(1, worth.shape[:2])  # [T, K, P]
-        hats = phase_hats(len(inputs), self.config.phases).to(inputs.device)
+        hats = phase_hats(inputs.shape[0], self.config.phases).to(inputs.device)
         return self.start[solutions, None, self.selected] + torch.einsum(
             "tkp,tp->kt", by_phase, hats
         )

@@ -63,7 +63,7 @@ def motion(clips: Tensor, lags: tuple[int, ...]) -> Tensor:
     At the ends, where one of the two is missing, the nearest difference stands in for it.
     """
     total = torch.zeros_like(clips)
-    usable = [lag for lag in lags if lag < len(clips)]
+    usable = [lag for lag in lags if lag < clips.shape[0]]
     for lag in usable:
         change = (clips[lag:] - clips[:-lag]).abs()
         before = torch.cat([change[:1].expand(lag, -1), change])

@@ -91,7 +91,7 @@ class PublishedModel(ScoringModel):
             return self._over_queries(queries, memory, mask)
         if self.training:
             return self._over_queries(self.draw_queries(len(memory)), memory, mask)
-        draws = self._fixed_queries()
+        draws = self.fixed_queries()
         outputs = [
             self._over_queries(draw.expand(len(memory), -1, -1), memory, mask) for draw in draws
         ]
@@ -187,7 +187,7 @@ class PublishedModel(ScoringModel):
             cross_attention_outputs=None if self.training else torch.stack(crosses),
         )
 
-    def _fixed_queries(self) -> Tensor:
+    def fixed_queries(self) -> Tensor:
         """[QUERY_DRAWS, Q, d], the same in every process and on every device."""
         generator = torch.Generator().manual_seed(_DRAW_SEED)
         draws = torch.randn(QUERY_DRAWS, *self.query_embedding.shape, generator=generator)
