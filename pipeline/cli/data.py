@@ -181,6 +181,76 @@ def bring(
     return 1 if done.failures else 0
 
 
+def export(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="fisv, rg, logo or own.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    format: Annotated[
+        Literal["parquet", "webdataset"], typer.Option(help="Of the `datasets` library, or tars.")
+    ] = "parquet",
+    features: Annotated[
+        Path | None, typer.Option(help="Of own: the feature folder. Else: another than usual.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Of own: id,score[,split].")] = None,
+    root: Annotated[Path | None, typer.Option("--data-root", help="As for `data`.")] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Features and scores as other tools read them: Parquet, or WebDataset shards.
+
+    Every number is kept to the bit, and what is known of the extraction goes along:
+    `data restore FOLDER NEW_FOLDER` makes feature files and a table of it again.
+    """
+    from aqa.data import FeatureFolder, read_table
+    from pipeline.datasets import every_part, samples_of
+    from pipeline.datasets import export as write
+    from pipeline.footage import footage_dataset
+    from pipeline.workspace import counted, data_root, load_settings
+
+    console, known = Console(quiet), {}
+    if dataset == "own":
+        if features is None or labels is None:
+            raise UsageError("data export own: give --features DIR and --labels FILE")
+        table, place, names = read_table(labels), FeatureFolder(features), None
+        for split, rows in (("train", table.train), ("test", table.test)):
+            known |= {row.video_id: (split, {"score": row.score}) for row in rows}
+    else:
+        settings = load_settings()
+        parts = every_part(footage_dataset(dataset), data_root(root, settings))
+        names = [name for part in parts for name in part.features]
+        found = features or next((part.features_at for part in parts if part.features_at), None)
+        if found is None:
+            raise UsageError(next(why for part in parts for why in part.missing.values()))
+        place = FeatureFolder(found)
+        for part in parts:
+            for score, table in part.labels.items():
+                for split, rows in (("train", table.train), ("test", table.test)):
+                    for row in rows:
+                        known.setdefault(row.video_id, (split, {}))[1][score] = row.score
+    names = place.ids() if names is None or features is not None else names
+    samples = samples_of(place, names, known)
+    with console.progress(f"export {dataset}", len(names), "video") as progress:
+        for _ in write(samples, folder, format, dataset, place.origin()):
+            progress.advance()
+    console.result(f"{folder}: {counted(len(names), 'video')}")
+    return 0
+
+
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="EXPORT", help="What `data export` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    quiet: Quiet = False,
+) -> int:
+    """What `data export` wrote as feature files and a table of labels again, bit for bit."""
+    from pipeline.datasets import restore as read
+
+    console = Console(quiet)
+    with console.progress("restore", 0, "video") as progress:
+        for _ in read(source, folder):
+            progress.total += 1
+            progress.advance()
+    console.result(f"{folder}: features/, labels.csv")
+    return 0
+
+
 def where(dataset: Dataset, json: Json = False, quiet: Quiet = False) -> int:
     """Where its publishers offer a data set, under which terms, and what to do with it next.
 
@@ -201,5 +271,11 @@ def where(dataset: Dataset, json: Json = False, quiet: Quiet = False) -> int:
     return 0
 
 
-for _command, _name in ((check, "check"), (bring, "import"), (where, "where")):
+for _command, _name in (
+    (check, "check"),
+    (bring, "import"),
+    (where, "where"),
+    (export, "export"),
+    (restore, "restore"),
+):
     data.command(_name)(guarded(_command))

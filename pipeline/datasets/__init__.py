@@ -7,6 +7,8 @@ __getattr__, _, _heavy = lazy_loader.attach(
     __name__,
     submod_attrs={
         "checking": ["Report", "check_dataset", "differences", "read_report"],
+        "exporting": ["Format", "export", "restore", "samples_of"],
+        "parts": ["every_part"],
         "importing": ["Imported", "Way", "Wish", "bring_in"],
         "inventory": ["State", "take_stock"],
         "turning": ["Axes", "Turning"],
@@ -15,6 +17,7 @@ __getattr__, _, _heavy = lazy_loader.attach(
 )
 __all__ = [
     "Axes",
+    "Format",
     "Imported",
     "Report",
     "State",
@@ -24,7 +27,11 @@ __all__ = [
     "bring_in",
     "check_dataset",
     "differences",
+    "every_part",
+    "export",
     "read_report",
+    "restore",
+    "samples_of",
     "take_stock",
     "where_of",
 ]
