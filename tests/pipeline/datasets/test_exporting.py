@@ -58,12 +58,11 @@ def test_other_tools_read_it(cli: Cli, own_data: tuple[Path, Path]) -> None:
     card = Path("p/README.md").read_text()
     assert "data_files:" in card and "path: train-*.parquet" in card
     assert cli("data", "export", "own", "w", *options, "--format", "webdataset").exit_code == 0
-    names: list[str] = []
     for path in Path("w").glob("*.tar"):
         with tarfile.open(path) as archive:
-            names += archive.getnames()
-    keys = {name.split(".")[0] for name in names}
-    assert sorted(names) == sorted(f"{key}.{end}" for key in keys for end in ("json", "npy"))
+            names = archive.getnames()
+        keys = {name.split(".")[0] for name in names}
+        assert sorted(names) == sorted(f"{key}.{end}" for key in keys for end in ("json", "npy"))
 
 
 def test_a_published_one_keeps_both_scores(cli: Cli, tmp_path: Path) -> None:
