@@ -27,6 +27,7 @@ from pipeline.cli.scoring import (
     Inputs,
     Report,
     Wanted,
+    parts_of,
     require_page,
     score_inputs,
 )
@@ -40,6 +41,13 @@ def compare(
         Literal["time", "phase"],
         typer.Option(help="What lies side by side: the same second, or the same share of each."),
     ] = "time",
+    start: Annotated[
+        list[float] | None,
+        typer.Option(help="Second at which the routine begins; once for all, or once for each."),
+    ] = None,
+    end: Annotated[
+        list[float] | None, typer.Option(help="Second at which it ends, in the same way.")
+    ] = None,
     backbone: Backbone = None,
     weights: Weights = None,
     stream: Stream = None,
@@ -69,16 +77,18 @@ def compare(
 
       aqa-pipeline compare monday.mp4 friday.mp4 --report compare.html
 
+      aqa-pipeline compare a.mp4 b.mp4 --start 3.5 --start 12
+
       aqa-pipeline compare athlete/*.mp4 --labels seasons.csv
     """
     from pipeline.reports import print_comparisons, show_comparisons
-    from pipeline.scoring import Part, compare_results
+    from pipeline.scoring import compare_results
 
     console = Console(quiet, json)
     require_page(embed_video, report)
-    part = Part(stream=stream)
+    parts = parts_of(start, end, stream)
     wanted = Wanted(checkpoint, backbone, weights, device, engine, frame_rate, labels, (report,))
-    scored = score_inputs(inputs, part, wanted, console)
+    scored = score_inputs(inputs, parts, wanted, console)
     console.failures(scored.failures)
     found = compare_results(scored.results, align, labels, scored.ids)
     if json:

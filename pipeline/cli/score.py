@@ -91,7 +91,7 @@ def score(
         raise UsageError(f"--plot {plot}: expected a file that ends in {', '.join(PLOTS)}")
     outputs = (report, csv, plot)
     wanted = Wanted(checkpoint, backbone, weights, device, engine, frame_rate, labels, outputs)
-    scored = score_inputs(inputs, Part(start, end, stream), wanted, console)
+    scored = score_inputs(inputs, [Part(start, end, stream)], wanted, console)
     results, failures = scored.results, scored.failures
     if json:
         print_json(results, failures)

@@ -63,8 +63,25 @@ def require_page(embed_video: bool, report: Path | None) -> None:
         raise UsageError("--embed-video: the page is asked for with --report FILE")
 
 
-def score_inputs(inputs: Sequence[Path], part: Part, wanted: Wanted, console: Console) -> Scored:
-    """Every input scored or named; what cannot go well is refused before any work."""
+def parts_of(
+    starts: Sequence[float] | None, ends: Sequence[float] | None, stream: int | None
+) -> list[Part]:
+    """From options that may be given once for all, or once for each."""
+    from pipeline.scoring import Part
+
+    columns = [list(given or [None]) for given in (starts, ends)]
+    most = max(map(len, columns))
+    if any(len(column) not in (1, most) for column in columns):
+        raise UsageError("--start and --end: give each once, or once for each video")
+    rows = zip(*(column * (most // len(column)) for column in columns), strict=True)
+    return [Part(begins, stops, stream) for begins, stops in rows]
+
+
+def score_inputs(
+    inputs: Sequence[Path], parts: Sequence[Part], wanted: Wanted, console: Console
+) -> Scored:
+    """Every input scored or named; what cannot go well is refused before any work. ``parts``: one
+    of all, or one of each."""
     from extractors.readers import VIDEO_SUFFIXES
     from pipeline.footage import collect, without_other_kinds
     from pipeline.scoring import (
@@ -76,7 +93,7 @@ def score_inputs(inputs: Sequence[Path], part: Part, wanted: Wanted, console: Co
         pick_checkpoints,
         score_all,
     )
-    from pipeline.workspace import RunFolder, load_settings, require_writable
+    from pipeline.workspace import RunFolder, counted, load_settings, require_writable
 
     settings = load_settings()
     found, failures, notes = collect(inputs, VIDEO_SUFFIXES | {FEATURE_SUFFIX}, wanted.frame_rate)
@@ -97,8 +114,13 @@ def score_inputs(inputs: Sequence[Path], part: Part, wanted: Wanted, console: Co
     for path in wanted.outputs:
         if path is not None:
             require_writable(path.parent)
-    scorer.prepare(found, part)
-    results, failed = score_all(scorer, found, part)
+    parts = list(parts) * len(found) if len(parts) == 1 else list(parts)
+    if len(parts) != len(found):
+        raise UsageError(
+            f"--start and --end: given for {counted(len(parts), 'video')}, found were {len(found)}"
+        )
+    scorer.prepare(found, parts)
+    results, failed = score_all(scorer, found, parts)
     ids = {str(item.path): item.id for item in found}
     if judges is not None:
         results = judges.beside(results, ids, console)

@@ -69,10 +69,10 @@ class Scorer:
         """In the order of the results of a video."""
         return list(dict.fromkeys(model.info.score_name for _, model in self._members))
 
-    def prepare(self, items: Sequence[Video], part: Part) -> None:
+    def prepare(self, items: Sequence[Video], parts: Sequence[Part]) -> None:
         """Refuses, before any work, options and a backbone that cannot score these inputs."""
         videos = [item for item in items if item.path.suffix != FEATURE_SUFFIX]
-        if part != WHOLE_VIDEO and len(videos) < len(items):
+        if any(part != WHOLE_VIDEO for part in parts) and len(videos) < len(items):
             raise UsageError(
                 "--start, --end and --stream choose a part of a video: feature files have none"
             )
@@ -136,12 +136,13 @@ def _require_one_kind(members: Sequence[tuple[Path, ScoringModel]]) -> None:
 
 
 def score_all(
-    scorer: Scorer, items: Sequence[Video], part: Part = WHOLE_VIDEO
+    scorer: Scorer, items: Sequence[Video], parts: Sequence[Part]
 ) -> tuple[list[Result], list[Failure]]:
-    """Every input scored or named with its reason; one that fails never stops the others."""
+    """Of every input its part scored, or named with its reason; one that fails never stops the
+    others."""
     results: list[Result] = []
     failures: list[Failure] = []
-    for item in items:
+    for item, part in zip(items, parts, strict=True):
         try:
             results += scorer.score(item, part)
         except (AqaError, ExtractorError, OSError) as error:

@@ -11,6 +11,9 @@ import pytest
 from click.testing import Result as CliResult
 from pages import embedded
 
+from pipeline.cli.scoring import parts_of
+from pipeline.scoring import Part
+
 Cli = Callable[..., CliResult]
 BOTH = ("--checkpoint", "fisv-tes", "--checkpoint", "fisv-pcs")
 
@@ -67,11 +70,24 @@ def test_an_athlete_s_routines_by_date(cli: Cli, routines: list[Path], tmp_path:
     assert "trend of tes: " in shown and "points a year, 90 % between" in shown
 
 
+def test_each_video_may_begin_elsewhere() -> None:
+    assert parts_of(None, None, 1) == [Part(None, None, 1)]
+    assert parts_of([3.5, 12], None, None) == [Part(3.5, None), Part(12, None)]
+    assert parts_of([3.5, 12], [20], None) == [Part(3.5, 20), Part(12, 20)]
+
+
 def test_what_cannot_be_compared_is_said(cli: Cli, routines: list[Path]) -> None:
     done = cli("compare", routines[0], "gone.mp4", "--checkpoint", "fisv-tes")
     assert done.exit_code == 2 and "gone.mp4: no such file" in done.stderr
     assert "nothing to compare: 1 of the inputs could be scored" in done.stderr
     done = cli("compare", *routines[:2], "gone.mp4", "--checkpoint", "fisv-tes", "--json")
     assert done.exit_code == 1 and len(json.loads(done.stdout)["results"]) == 3
+    done = cli("compare", *routines[:2], "--checkpoint", "fisv-tes", "--start", "1")
+    assert done.exit_code == 2 and "feature files have none" in done.stderr
+    three = ("--start", "1", "--start", "2", "--start", "3")
+    done = cli("compare", *routines[:2], "--checkpoint", "fisv-tes", *three)
+    assert done.exit_code == 2 and "given for 3 videos, found were 2" in done.stderr
+    done = cli("compare", *routines, "--checkpoint", "fisv-tes", *three, "--end", "9", "--end", "8")
+    assert done.exit_code == 2 and "give each once, or once for each" in done.stderr
     twice = cli("compare", routines[0], routines[0], "--checkpoint", "fisv-tes")
     assert twice.exit_code == 2 and "nothing to compare" in twice.stderr
