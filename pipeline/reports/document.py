@@ -53,7 +53,7 @@ def page_document(
         "trends": [],
     }
     if compared is not None:
-        document |= _side_by_side(compared, list(routines))
+        document |= _side_by_side(compared, list(routines), films)
     return strict(document)
 
 
@@ -89,13 +89,32 @@ def _entry(result: Result) -> dict[str, Any]:
     }
 
 
-def _side_by_side(compared: Compared, videos: Sequence[str]) -> dict[str, Any]:
+def comparison_times(compared: Compared) -> dict[str, list[float]]:
+    """By video, in seconds: where it is much better or worse than the one that it is held against,
+    and where that one is then."""
+    times: dict[str, list[float]] = {}
+    for found in compared.comparisons:
+        for index in _strongest(found):
+            for result, time_s in zip(
+                (found.first, found.second), found.middle_s(index) or (), strict=False
+            ):
+                times.setdefault(result.video, []).append(time_s)
+    return times
+
+
+def _strongest(found: Comparison) -> list[int]:
+    return [*found.strongest(better=True), *found.strongest(better=False)]
+
+
+def _side_by_side(
+    compared: Compared, videos: Sequence[str], films: Mapping[str, Film]
+) -> dict[str, Any]:
     """``videos``: in the order of the page, which comparisons name by their numbers."""
     number = {video: index for index, video in enumerate(videos)}
     dates = compared.dates
     return {
         "dates": None if dates is None else [dates[video].isoformat() for video in videos],
-        "comparisons": [_comparison(each, number) for each in compared.comparisons],
+        "comparisons": [_comparison(each, number, films) for each in compared.comparisons],
         "trends": [
             trend.to_dict()
             | {
@@ -109,7 +128,9 @@ def _side_by_side(compared: Compared, videos: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _comparison(found: Comparison, number: Mapping[str, int]) -> dict[str, Any]:
+def _comparison(
+    found: Comparison, number: Mapping[str, int], films: Mapping[str, Film]
+) -> dict[str, Any]:
     both, stretches = (found.first, found.second), found.stretches
     timed = all(each.parts[0].start_s is not None for each in both)
     sure = bool(stretches) and stretches[0].high is not None
@@ -132,6 +153,17 @@ def _comparison(found: Comparison, number: Mapping[str, int]) -> dict[str, Any]:
         "phases": [vars(phase) for phase in found.phases],
         "better": found.strongest(better=True),
         "worse": found.strongest(better=False),
+        "pictures": {
+            index: [
+                films[video].at.get(time_s) if video in films else None
+                for video, time_s in zip(
+                    (found.first.video, found.second.video),
+                    found.middle_s(index) or (),
+                    strict=False,
+                )
+            ]
+            for index in _strongest(found)
+        },
         # Where each begins in its video and how long it lasts, to play them in step.
         "spans": [
             [each.parts[0].start_s, each.parts[-1].end_s - each.parts[0].start_s] for each in both

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
@@ -42,11 +42,13 @@ class Film:
 
     frame_s   how long a frame is shown, on average.
     pictures  by clip that is a moment: the frame in its middle, a small JPEG.
+    at        the same, by time: of what else the page shows.
     copy      of all of it; None: the page links the video.
     """
 
     frame_s: float
     pictures: dict[int, str] = field(default_factory=dict)
+    at: dict[float, str] = field(default_factory=dict)
     copy: str | None = None
 
 
@@ -88,10 +90,15 @@ def moving(path: Path, fps: float | None = None, stream: int | None = None) -> M
 
 
 def films_of(
-    results: Sequence[Result], *, stream: int | None, embed: bool
+    results: Sequence[Result],
+    *,
+    stream: int | None,
+    embed: bool,
+    also: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[dict[str, Film], list[str]]:
     """By video, of those that are here; and what is to be said, a line each. What of a video
-    cannot be read any more is left out: the page does without."""
+    cannot be read any more is left out: the page does without. ``also``: by video, more times
+    that are to have a picture."""
     of_video: dict[str, list[Result]] = {}
     for result in results:
         path = Path(result.video)
@@ -103,6 +110,8 @@ def films_of(
             found = moving(Path(video), scored[0].fps, stream)
             films[video] = film = Film(found.duration_s / len(found.times_s))
             film.pictures = _pictures(found, scored)
+            for time_s in sorted(set((also or {}).get(video, ()))):
+                film.at[time_s] = base64.b64encode(picture(found, time_s)).decode()
             if embed:
                 film.copy = _copy(found)
             elif found.unplayable:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from aqa.storage import write_atomically
 from pipeline.errors import Failure
-from pipeline.reports.document import page_document
+from pipeline.reports.document import comparison_times, page_document
 from pipeline.reports.footage import films_of
 from pipeline.scoring import Compared, Result
 
@@ -43,7 +43,8 @@ def write_report(
     embed    a small copy of each video goes into the page.
     compared  the results side by side, in its order.
     """
-    films, said = films_of(results, stream=stream, embed=embed)
+    also = comparison_times(compared) if compared else {}
+    films, said = films_of(results, stream=stream, embed=embed, also=also)
     document = page_document(results, failures, path.parent, command, films, compared)
     videos = list(dict.fromkeys(result.video for result in results))
     text = render_page(

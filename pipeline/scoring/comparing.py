@@ -85,6 +85,18 @@ class Comparison:
         named = [int(i) for i in order if gaps[i] != 0 and (gaps[i] > 0) == better]
         return [i for i in named if self.stretches[i].sure is not False][:count]
 
+    def middle_s(self, index: int) -> tuple[float, float] | None:
+        """Where the middle of a stretch is in either video, in seconds; None where the features
+        carry no times. Of one that has ended by then its end."""
+        spans = []
+        for result in (self.first, self.second):
+            start, end = result.parts[0].start_s, result.parts[-1].end_s
+            if start is None or self.unit == "clip":
+                return None
+            place = (self.stretches[index].start + self.stretches[index].end) / 2
+            spans.append(min(start + place * (end - start if self.unit == "share" else 1), end))
+        return spans[0], spans[1]
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "videos": [self.first.video, self.second.video],

@@ -70,6 +70,9 @@ def test_videos_are_in_step(
     page.wait_for_function("document.querySelector('.pair video').currentTime > 6.6")
     now = times(page)
     assert now[0] / 2 == pytest.approx(now[1], abs=0.3)
+    strongest = page.locator("#comparison-0 .moments li")
+    assert strongest.count() > 0
+    assert page.locator("#comparison-0 .moments img").count() == 2 * strongest.count()
     head = page.locator("#comparison-0 .head").first.evaluate("e => e.getBoundingClientRect().left")
     box = over.bounding_box()
     assert box["x"] + 0.51 * box["width"] < head < box["x"] + box["width"]

@@ -67,6 +67,14 @@ def test_time_and_phase_lay_side_by_side_what_they_say() -> None:
     assert {stretch.first for stretch in time.stretches[40:]} == {0.0}
 
 
+def test_a_stretch_has_its_place_in_either_video() -> None:
+    pair = (routine("a.mp4", clips=40), routine("b.mp4", clips=20))
+    assert compare(*pair, "time").middle_s(10) == pytest.approx((10.5 * 1.28, 10.5 * 1.28))
+    assert compare(*pair, "time").middle_s(30) == pytest.approx((30.5 * 1.28, 20 * 1.28))
+    assert compare(*pair, "phase").middle_s(10) == pytest.approx((10.5 * 1.28, 5.25 * 1.28))
+    assert compare(*map(timeless, pair), "phase").middle_s(10) is None
+
+
 def test_a_difference_is_held_against_the_error_of_pairs() -> None:
     near, far = compare(*scored(20, 21.9), "time"), compare(*scored(20, 17.9), "time")
     assert near.interval == pytest.approx((-0.1, 3.9)) and near.told_apart is False

@@ -82,7 +82,9 @@ function fillComparison(section, of) {
   const tabs = of.length > 1 && h("div", { class: "row", role: "group", "aria-label": t("score") }, of.map((each, i) =>
     button(`${each.score_name} ${signed(each.difference)}`, () => show(i), { "aria-pressed": i === 0 })));
   const list = (kind, goTo) => h("div", {}, h("h3", { class: kind === "better" ? "won" : "lost" }, `${kind === "better" ? "\u25b2" : "\u25bc"} ${t(kind, names)}`),
-    comparison[kind].length ? h("ol", {}, comparison[kind].map((i) => h("li", {}, button(view.label(i), () => goTo(view.starts[i])), ` ${gapWords(view, i)}`)))
+    comparison[kind].length ? h("ol", {}, comparison[kind].map((i) => h("li", {},
+      comparison.pictures[i].filter(Boolean).map((data) => h("img", { src: `data:image/jpeg;base64,${data}`, alt: "", width: 96 })),
+      h("div", {}, button(view.label(i), () => goTo(view.starts[i])), ` ${gapWords(view, i)}`))))
       : h("p", { class: "soft" }, t("nothing")));
   function show(which) {
     drawn.plots.forEach((plot) => plot.end());
