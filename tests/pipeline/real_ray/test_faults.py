@@ -172,8 +172,8 @@ def test_a_ray_on_this_machine_that_dies_is_started_again(
 def test_an_overwriting_run_that_was_killed_goes_on(
     number: int, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """Three videos with features that are to be replaced: each is, once, in two runs together."""
-    few = dict(list(expected.items())[:3])
+    """Features of nine videos are to be replaced: each is, once, in two runs together."""
+    few = dict(list(expected.items())[:9])
     old, origin = FeatureFolder(tmp_path / "out"), feature_origin(SPEC)
     old.write_origin(origin, {})
     for name in expected:
