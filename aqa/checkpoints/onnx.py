@@ -7,6 +7,7 @@ Input ``clips`` float32 [T, C]; outputs ``score`` (in score units), ``weights`` 
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import torch
@@ -42,7 +43,7 @@ def export_onnx(model: ScoringModel, path: Path) -> None:
     program.save(path)
 
 
-class _Graph(nn.Module):
+class _Graph(nn.Module, ABC):
     """``clips``: how many at least; how many exactly, or None."""
 
     clips: tuple[int, int | None] = (1, None)
@@ -53,8 +54,9 @@ class _Graph(nn.Module):
         self.low, high = model.info.score_range
         self.span = high - self.low
 
+    @abstractmethod
     def weighed(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        raise NotImplementedError
+        """Weights and scores of a video's clips [T, C], in units of the score range."""
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weights, scores = self.weighed(clips)

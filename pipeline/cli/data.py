@@ -174,6 +174,8 @@ def bring(
         console.result(f"{part}: {counted(many, 'file')}{more}")
     for part, many in done.there.items():
         console.result(f"{part}: {counted(many, 'file')} there already")
+    if not (done.came or done.there or done.failures):
+        console.result("nothing came in")
     for line in dict.fromkeys(done.notes):
         console.note(line)
     console.failures(done.failures)
@@ -278,4 +280,4 @@ for _command, _name in (
     (export, "export"),
     (restore, "restore"),
 ):
-    data.command(_name)(guarded(_command))
+    data.command(_name)(guarded(_command, resumes=_command not in (export, restore)))

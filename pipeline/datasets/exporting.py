@@ -10,8 +10,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -56,9 +58,27 @@ def export(
     samples: Iterator[Sample], target: Path, kind: Format, name: str, origin: FeatureOrigin | None
 ) -> Iterator[int]:
     """Writes shards into a new folder; how many videos are done, again and again."""
+    with _whole(target) as part:
+        yield from _export(samples, part, kind, name, origin)
+
+
+@contextmanager
+def _whole(target: Path) -> Iterator[Path]:
+    """A folder that takes its name when all of it is there. UsageError where one is there."""
     if target.exists() and any(target.iterdir()):
         raise UsageError(f"{target} is not empty: choose another folder")
-    target.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of one that was broken off
+    part.mkdir(parents=True)
+    yield part
+    if target.exists():
+        target.rmdir()
+    part.rename(target)
+
+
+def _export(
+    samples: Iterator[Sample], target: Path, kind: Format, name: str, origin: FeatureOrigin | None
+) -> Iterator[int]:
     write = _write_parquet if kind == "parquet" else _write_tar
     waiting: dict[str, list[Sample]] = {split: [] for split in SPLITS}
     shards: dict[str, int] = dict.fromkeys(SPLITS, 0)
@@ -100,8 +120,11 @@ def restore(source: Path, target: Path) -> Iterator[int]:
         about = json.loads((source / ABOUT).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{source} is no whole export: {ABOUT}: {error}") from None
-    if target.exists() and any(target.iterdir()):
-        raise UsageError(f"{target} is not empty: choose another folder")
+    with _whole(target) as part:
+        yield from _restore(source, about, part)
+
+
+def _restore(source: Path, about: dict[str, Any], target: Path) -> Iterator[int]:
     folder = FeatureFolder(target / "features")
     origin = FeatureOrigin.from_dict(about["origin"]) if about["origin"] else None
     read = _read_parquet if about["format"] == "parquet" else _read_tar

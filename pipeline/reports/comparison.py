@@ -101,6 +101,9 @@ def _show(comparison: Comparison, console: Console, *, in_short: bool) -> None:
         for kind, better in (("better", True), ("worse", False))
         for index in comparison.strongest(better=better)
     ]
+    if not rows:
+        console.note("  no clip differs by more than another model might say otherwise")
+        return
     headings = ["", "where", "first", "second", "difference", "90 %"]
     console.table(f"where {second}, the second, is better and worse", headings, rows)
 

@@ -217,7 +217,9 @@ def full(data: Path | None) -> list[Step]:
         Step("extract_memory", ("--seconds", "120"), of_memory),
         Step("readers", ("--repeats", "3"), of_readers),
     ]  # fmt: skip
-    steps.append(Step("serve_load", ("--videos", "40", "--seconds", "8"), of_serve))
+    steps.append(
+        Step("serve_load", ("--videos", "24", "--seconds", "8", "--rounds", "1"), of_serve)
+    )
     if shutil.which("chromium"):
         steps.append(Step("page_speed", (), of_page))
     if data is not None:

@@ -80,6 +80,23 @@ def test_a_published_one_keeps_both_scores(cli: Cli, tmp_path: Path) -> None:
     assert len(list(Path("back/features").glob("*.npy"))) == 3
 
 
+def test_what_is_broken_off_leaves_no_folder(
+    cli: Cli, own_data: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--features", own_data[0], "--labels", own_data[1])
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.datasets.exporting._write_parquet", stop)
+        done = cli("data", "export", "own", "out", *options)
+    assert done.exit_code == 130 and "the same command begins anew" in done.stderr
+    assert not Path("out").exists()
+    assert cli("data", "export", "own", "out", *options).exit_code == 0
+    assert not Path(".out.part").exists() and Path("out/README.md").exists()
+
+
 def test_what_is_refused(cli: Cli, own_data: tuple[Path, Path]) -> None:
     assert "give --features DIR and --labels" in cli("data", "export", "own", "x").stderr
     Path("full").mkdir()

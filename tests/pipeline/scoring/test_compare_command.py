@@ -70,6 +70,14 @@ def test_an_athlete_s_routines_by_date(cli: Cli, routines: list[Path], tmp_path:
     assert "trend of tes: " in shown and "points a year, 90 % between" in shown
 
 
+def test_two_that_are_alike_have_no_empty_table(
+    cli: Cli, routines: list[Path], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "same.npy", np.load(routines[0]))
+    done = cli("compare", routines[0], tmp_path / "same.npy", "--checkpoint", "fisv-tes")
+    assert "no clip differs by more" in done.output and "is better and worse" not in done.output
+
+
 def test_each_video_may_begin_elsewhere() -> None:
     assert parts_of(None, None, 1) == [Part(None, None, 1)]
     assert parts_of([3.5, 12], None, None) == [Part(3.5, None), Part(12, None)]
