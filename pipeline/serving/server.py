@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shlex
 import socket
 import threading
 import time
@@ -173,8 +174,8 @@ def _files_of(checkpoint: Path) -> list[Path]:
 
 def _command(options: ServeOptions) -> str:
     """What ``score`` needs beside the video, to repeat it."""
-    given = [f"--checkpoint {Path(path).name}" for path in options.checkpoints]
-    return " ".join([*given, "--report report.html"])
+    given = [part for path in options.checkpoints for part in ("--checkpoint", path.name)]
+    return shlex.join([*given, "--report", "report.html"])
 
 
 def _address(options: ServeOptions, listening: socket.socket) -> str:

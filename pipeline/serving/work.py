@@ -103,7 +103,8 @@ class Work:
         return None
 
     async def compare(self, names: Mapping[str, str], align: str) -> dict[str, Any]:
-        return await self._replicas.assessor.compare.remote(dict(names), align)
+        document = await self._replicas.assessor.compare.remote(dict(names), align)
+        return document | {"command": f"{self._command} --align {align}"}
 
     async def _feed(self) -> None:
         while True:
@@ -209,11 +210,7 @@ class Work:
     def _fail(self, digest: str, reason: str) -> None:
         state = self._open.pop(digest, None)
         if state is not None:
-            self._store.set_state(digest, "failed", self.without_places(reason, state.file))
-
-    def without_places(self, text: str, file: StoredFile) -> str:
-        """``{name}`` stands where the upload's name is to be."""
-        return nameless(text, self._store.video(file))
+            self._store.set_state(digest, "failed", nameless(reason, self._store.video(state.file)))
 
     def _count(self, clips: int) -> None:
         now = time.monotonic()

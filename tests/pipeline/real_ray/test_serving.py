@@ -173,7 +173,9 @@ def test_everything_can_be_had_and_no_place_is_named(server: Server, videos: lis
         assert 'aqa_videos{state="done"}' in answers["/metrics"].text
         other = server.wait(server.send(videos[0], "mine.mp4")["id"])
         pair = {"first": job["id"], "second": other["id"]}
-        assert "mine.mp4 (2)" in web.get("/v1/compare", params=pair).text
+        shown = web.get("/v1/compare", params=pair).text
+        assert "mine.mp4 (2)" in shown and str(server.folder.parent) not in shown
+        assert "--checkpoint model.pt --report report.html --align phase" in shown
         assert web.get("/v1/compare", params=pair | {"second": job["id"]}).status_code == 409
         assert web.get("/v1/jobs/none").status_code == 404
 
